@@ -56,6 +56,9 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "webhook": "whk",
         "key": "key",
         "job": "job",
+        "countersign": "csg",
+        "imprint": "imr",
+        "open_licence": "olc",
     }
 )
 """Object name -> prefix without its underscore."""

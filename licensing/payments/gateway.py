@@ -14,15 +14,17 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 import stripe
+
+from licensing.payments import facts
+from licensing.payments.facts import Json, Kind, Outcome, PaymentFacts, Problem, RefundFacts, SessionFacts
 
 if TYPE_CHECKING:
     from stripe.params import (
@@ -36,8 +38,7 @@ if TYPE_CHECKING:
 API_VERSION = "2026-10-28.endive"
 SIGNATURE_TOLERANCE_SECONDS = 300
 PAGE_SIZE = 100
-ORDER_KEY = "licet_order"
-CALL_KEY = "licet_call"
+REPLAYED_ERROR = 500  # saved and replayed for its key; 502 to 504 come from before the API and are not
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 EXPAND_INTENT = ["latest_charge.balance_transaction"]
 EXPAND_SESSION = ["payment_intent.latest_charge.balance_transaction"]
@@ -45,9 +46,6 @@ EXPAND_SESSION = ["payment_intent.latest_charge.balance_transaction"]
 # The library would keep an identifier of the machine in the user's home folder.
 stripe.enable_telemetry = False
 
-Json = dict[str, Any]
-T = TypeVar("T")
-U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,122 +56,6 @@ class Gateway:
     api_base: str = "https://api.stripe.com"
     timeout: int = 20
     max_network_retries: int = 0
-
-
-class Kind(StrEnum):
-    """What a call came to. The caller's next step depends on nothing else."""
-
-    OK = "ok"
-    DECLINED = "declined"
-    RETRY = "retry"
-    DEFINITE_ERROR = "definite_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a call is not ok. `state_unknown`: an effect may exist; look it up before sending under another key."""
-
-    code: str
-    message: str
-    http_status: int | None
-    state_unknown: bool
-    decline_code: str | None = None
-    param: str | None = None
-    request_id: str | None = None
-    raw: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """A call's result: `value` when `kind` is ok, otherwise `problem`."""
-
-    kind: Kind
-    value: T | None = None
-    problem: Problem | None = None
-
-    def map(self, change: Callable[[T], U]) -> Outcome[U]:
-        """The same outcome with its value changed; problems pass through."""
-        if self.value is None:
-            return Outcome(self.kind, None, self.problem)
-        return Outcome(self.kind, change(self.value), self.problem)
-
-    def unwrap(self) -> T:
-        """The value of an ok outcome; ValueError with Stripe's message otherwise."""
-        if self.value is None:
-            raise ValueError(f"{self.kind}: {self.problem}")
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentFacts:
-    """A PaymentIntent with its charge and balance transaction.
-
-    `fee_minor`, `settled_minor` and `settled_currency` are those of the balance transaction (another currency than
-    the payment's when Stripe converts) and None until Stripe has attached it, which may be after the success event.
-    """
-
-    id: str
-    status: str
-    amount_minor: int
-    currency: str
-    captured_minor: int
-    refunded_minor: int
-    charge_id: str | None
-    balance_transaction_id: str | None
-    fee_minor: int | None
-    settled_minor: int | None
-    settled_currency: str | None
-    available_on: datetime | None
-    client_secret: str | None
-    failure_code: str | None
-    order_id: str | None
-    call_key: str | None
-    livemode: bool
-    raw: Json = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
-    """A Checkout Session: `url` while open, `payment` once a PaymentIntent exists (only when fetched, not listed)."""
-
-    id: str
-    status: str
-    payment_status: str
-    amount_minor: int
-    currency: str
-    url: str | None
-    payment_intent_id: str | None
-    payment: PaymentFacts | None
-    expires_at: datetime
-    order_id: str | None
-    call_key: str | None
-    livemode: bool
-    raw: Json = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RefundFacts:
-    """A refund; `status` is pending, requires_action, succeeded, failed or canceled. A succeeded one can fail later."""
-
-    id: str
-    status: str
-    amount_minor: int
-    currency: str
-    charge_id: str | None
-    payment_intent_id: str | None
-    balance_transaction_id: str | None
-    failure_reason: str | None
-    call_key: str | None
-    raw: Json = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a hosted Checkout page; `amount_minor` is for one piece."""
-
-    name: str
-    amount_minor: int
-    quantity: int = 1
 
 
 class BadSignature(Exception):
@@ -189,12 +71,12 @@ def create_payment_intent(
         "currency": currency,
         "automatic_payment_methods": {"enabled": True},
         "transfer_group": order_id,
-        "metadata": _metadata(metadata, order_id, key),
+        "metadata": facts.metadata(metadata, order_id, key),
         "expand": EXPAND_INTENT,
     }
     return _call(
         gateway, lambda client: client.v1.payment_intents.create(params, {"idempotency_key": key})
-    ).map(_payment)
+    ).map(facts.payment)
 
 
 def confirm_payment_intent(
@@ -209,7 +91,7 @@ def confirm_payment_intent(
     return _call(
         gateway,
         lambda client: client.v1.payment_intents.confirm(payment_intent, params, {"idempotency_key": key}),
-    ).map(_payment)
+    ).map(facts.payment)
 
 
 def cancel_payment_intent(gateway: Gateway, *, key: str, payment_intent: str) -> Outcome[PaymentFacts]:
@@ -219,7 +101,7 @@ def cancel_payment_intent(gateway: Gateway, *, key: str, payment_intent: str) ->
         lambda client: client.v1.payment_intents.cancel(
             payment_intent, {"cancellation_reason": "abandoned", "expand": EXPAND_INTENT}, {"idempotency_key": key}
         ),
-    ).map(_payment)
+    ).map(facts.payment)
 
 
 def create_checkout_session(
@@ -234,7 +116,7 @@ def create_checkout_session(
     metadata: Mapping[str, str],
 ) -> Outcome[SessionFacts]:
     """A hosted page for an order. `success_url` may hold {CHECKOUT_SESSION_ID}. Source: API, Checkout Session create."""
-    known = _metadata(metadata, order_id, key)
+    known = facts.metadata(metadata, order_id, key)
     params: SessionCreateParams = {
         "mode": "payment",
         "line_items": [
@@ -257,7 +139,7 @@ def create_checkout_session(
     }
     return _call(
         gateway, lambda client: client.v1.checkout.sessions.create(params, {"idempotency_key": key})
-    ).map(_session)
+    ).map(facts.session)
 
 
 def expire_checkout_session(gateway: Gateway, *, key: str, session: str) -> Outcome[SessionFacts]:
@@ -267,21 +149,21 @@ def expire_checkout_session(gateway: Gateway, *, key: str, session: str) -> Outc
         lambda client: client.v1.checkout.sessions.expire(
             session, {"expand": EXPAND_SESSION}, {"idempotency_key": key}
         ),
-    ).map(_session)
+    ).map(facts.session)
 
 
 def fetch_payment_intent(gateway: Gateway, payment_intent: str) -> Outcome[PaymentFacts]:
     """The present truth about a payment, with charge and balance transaction."""
     return _call(
         gateway, lambda client: client.v1.payment_intents.retrieve(payment_intent, {"expand": EXPAND_INTENT})
-    ).map(_payment)
+    ).map(facts.payment)
 
 
 def fetch_checkout_session(gateway: Gateway, session: str) -> Outcome[SessionFacts]:
     """The present truth about a hosted page, with its payment when there is one."""
     return _call(
         gateway, lambda client: client.v1.checkout.sessions.retrieve(session, {"expand": EXPAND_SESSION})
-    ).map(_session)
+    ).map(facts.session)
 
 
 def refund(gateway: Gateway, *, key: str, payment_intent: str, amount: int, reason: str) -> Outcome[RefundFacts]:
@@ -290,14 +172,14 @@ def refund(gateway: Gateway, *, key: str, payment_intent: str, amount: int, reas
         "payment_intent": payment_intent,
         "amount": amount,
         "reason": reason,
-        "metadata": {CALL_KEY: key},
+        "metadata": {facts.CALL_KEY: key},
     }
-    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(_refund)
+    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(facts.refund)
 
 
 def fetch_refund(gateway: Gateway, refund_id: str) -> Outcome[RefundFacts]:
     """The present truth about a refund."""
-    return _call(gateway, lambda client: client.v1.refunds.retrieve(refund_id)).map(_refund)
+    return _call(gateway, lambda client: client.v1.refunds.retrieve(refund_id)).map(facts.refund)
 
 
 def list_by_reference(
@@ -318,7 +200,7 @@ def list_by_reference(
             {**params, "starting_after": after} if after else params
         ),
     )
-    return pages.map(lambda rows: tuple(_payment(row) for row in rows if _ours(row, order_id)))
+    return pages.map(lambda rows: tuple(facts.payment(row) for row in rows if facts.concerns(row, order_id)))
 
 
 def list_sessions_by_reference(
@@ -335,7 +217,7 @@ def list_sessions_by_reference(
             {**params, "starting_after": after} if after else params
         ),
     )
-    return pages.map(lambda rows: tuple(_session(row) for row in rows if _ours(row, order_id)))
+    return pages.map(lambda rows: tuple(facts.session(row) for row in rows if facts.concerns(row, order_id)))
 
 
 def list_refunds(gateway: Gateway, *, payment_intent: str) -> Outcome[tuple[RefundFacts, ...]]:
@@ -347,7 +229,7 @@ def list_refunds(gateway: Gateway, *, payment_intent: str) -> Outcome[tuple[Refu
             if after
             else {"payment_intent": payment_intent, "limit": PAGE_SIZE}
         ),
-    ).map(lambda rows: tuple(_refund(row) for row in rows))
+    ).map(lambda rows: tuple(facts.refund(row) for row in rows))
 
 
 def list_events(gateway: Gateway, *, since: datetime) -> Outcome[tuple[Json, ...]]:
@@ -387,3 +269,79 @@ def _signed(payload: bytes, signature: str, secret: str) -> bool:
     except (stripe.SignatureVerificationError, UnicodeDecodeError):
         return False
     return True
+
+
+def _call(gateway: Gateway, send: Callable[[stripe.StripeClient], stripe.StripeObject]) -> Outcome[Json]:
+    try:
+        answer = send(_client(gateway, os.getpid()))
+    except stripe.StripeError as error:
+        return _failure(error)
+    return Outcome(Kind.OK, _body(answer))
+
+
+def _pages(
+    gateway: Gateway, send: Callable[[stripe.StripeClient, str], stripe.StripeObject]
+) -> Outcome[list[Json]]:
+    rows: list[Json] = []
+    more = True
+    while more:
+        after = rows[-1]["id"] if rows else ""
+        page = _call(gateway, functools.partial(_send_page, send, after))
+        if page.value is None:
+            return Outcome(page.kind, None, page.problem)
+        rows.extend(page.value["data"])
+        more = page.value["has_more"]
+    return Outcome(Kind.OK, rows)
+
+
+def _send_page(
+    send: Callable[[stripe.StripeClient, str], stripe.StripeObject], after: str, client: stripe.StripeClient
+) -> stripe.StripeObject:
+    return send(client, after)
+
+
+def _body(answer: stripe.StripeObject) -> Json:
+    """The answer's own text, parsed without floats (the library's object has already made some)."""
+    if answer.last_response is None:
+        raise TypeError("an answer of the API carries its response")
+    body: Json = json.loads(answer.last_response.body, parse_float=str)
+    return body
+
+
+def _failure(error: stripe.StripeError) -> Outcome[Any]:
+    """Which outcome an exception of the library stands for. Source: Stripe, Error codes and Idempotent requests."""
+    said = error.json_body.get("error") if isinstance(error.json_body, dict) else None
+    raw: Json = said if isinstance(said, dict) else {}
+    status = error.http_status
+    kind = Kind.DEFINITE_ERROR
+    if isinstance(error, stripe.CardError):
+        kind = Kind.DECLINED
+    elif not raw or status in {409, 429} or (status or 0) > REPLAYED_ERROR:
+        kind = Kind.RETRY
+    problem = Problem(
+        code=raw.get("code") or raw.get("type") or "no_answer",
+        message=str(raw.get("message") or error.user_message or error),
+        http_status=status,
+        state_unknown=kind is Kind.RETRY or status == REPLAYED_ERROR or raw.get("type") == "idempotency_error",
+        decline_code=raw.get("decline_code"),
+        param=raw.get("param"),
+        request_id=error.request_id,
+        raw=raw,
+    )
+    return Outcome(kind, None, problem)
+
+
+@functools.lru_cache(maxsize=16)
+def _client(gateway: Gateway, pid: int) -> stripe.StripeClient:
+    """One client per configuration and process: connections are kept, and never shared across a fork."""
+    session = None
+    if urlsplit(gateway.api_base).hostname in LOOPBACK:
+        session = requests.Session()
+        session.trust_env = False  # a proxy of the environment cannot reach this machine's own ports
+    return stripe.StripeClient(
+        gateway.api_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": gateway.api_base},
+        max_network_retries=gateway.max_network_retries,
+        http_client=stripe.RequestsClient(timeout=gateway.timeout, session=session),
+    )
