@@ -108,7 +108,7 @@ def create_checkout_session(
     gateway: Gateway,
     *,
     key: str,
-    lines: Sequence[Line],
+    lines: Sequence[facts.Line],
     currency: str,
     order_id: str,
     success_url: str,
