@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 SCHEMA: Final = "licet-row-1"
@@ -110,9 +111,9 @@ def cells(row: Row) -> list[bytes | None]:
     """The hashed bytes of each column in schema order, without `row_sha256`: UTF-8, decimal, JCS."""
     return [
         row.work_id.encode(),
-        _list_bytes(list(row.edition_ids)),
+        _editions(row.edition_ids),
         row.title.encode(),
-        _list_bytes([{"name": item.name, "role": item.role} for item in row.contributors]),
+        _contributors(row.contributors),
         _text(row.language),
         row.form.encode(),
         row.text,
@@ -143,9 +144,17 @@ def _decimal(value: int | None) -> bytes | None:
     return None if value is None else b"%d" % value
 
 
-def _list_bytes(value: list[str] | list[dict[str, str]]) -> bytes:
-    """JCS of a list of strings or of {name, role}: keys are ASCII and in order, so json.dumps writes RFC 8785."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _editions(values: tuple[str, ...]) -> bytes:
+    return _json(values).encode() if values else b"[]"
+
+
+@lru_cache(maxsize=4_096)
+def _contributors(values: tuple[Contributor, ...]) -> bytes:
+    return _json([{"name": item.name, "role": item.role} for item in values]).encode()
+
+
+# RFC 8785 for lists of strings and of {name, role}: the keys are ASCII and already in order.
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def digest(values: list[bytes | None]) -> bytes:
@@ -162,14 +171,7 @@ def digest(values: list[bytes | None]) -> bytes:
 
 
 def _framed(values: list[bytes | None]) -> bytes:
-    parts: list[bytes] = []
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            parts.append(len(value).to_bytes(8, "big"))
-            parts.append(value)
-    return b"".join(parts)
+    return b"".join([_NULL if value is None else len(value).to_bytes(8, "big") + value for value in values])
 
 
 def row_sha256(row: Row) -> str:
@@ -179,7 +181,7 @@ def row_sha256(row: Row) -> str:
 
 def raw_bytes(values: list[bytes | None]) -> int:
     """Size of a row as packing counts it: the sum of the lengths of its cells (null = 0)."""
-    return sum(len(value) for value in values if value is not None)
+    return sum([len(value) for value in values if value is not None])
 
 
 class ShardKey:

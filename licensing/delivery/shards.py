@@ -11,13 +11,14 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from licensing.delivery import arrays
 from licensing.delivery import format as rows_format
 from licensing.delivery.format import COLUMNS, GROUP_BYTES, GROUP_ROWS, Row
 from licensing.kernel import digests
@@ -104,23 +105,35 @@ def whole_file(path: Path) -> Iterator[HashingFile]:
         os.close(folder)
 
 
-@dataclass(slots=True)
 class _Group:
-    """Rows waiting to become one row group."""
+    """Rows waiting to become one row group: their cells, and the lists beside them."""
 
-    columns: list[list[object]] = field(default_factory=lambda: [[] for _ in COLUMNS])
-    rows: int = 0
-    raw_bytes: int = 0
+    def __init__(self) -> None:
+        self.cells: list[list[bytes | None]] = []
+        self.items: list[Row] = []
+        self.raw_bytes = 0
 
-    def add(self, values: tuple[object, ...], size: int) -> None:
-        for column, value in zip(self.columns, values, strict=True):
-            column.append(value)
-        self.rows += 1
+    def add(self, row: Row, values: list[bytes | None], row_hash: bytes, size: int) -> None:
+        self.cells.append([*values, row_hash.hex().encode()])
+        self.items.append(row)
         self.raw_bytes += size
 
     def table(self) -> pa.Table:
-        arrays = [pa.array(values, type=kind.type) for values, kind in zip(self.columns, ARROW_SCHEMA, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=ARROW_SCHEMA).combine_chunks()
+        """One contiguous table. UTF-8 is checked here; ValueError (ArrowInvalid) when a text is not."""
+        columns = [
+            self._column(column.name, kind.type, list(values))
+            for column, kind, values in zip(COLUMNS, ARROW_SCHEMA, zip(*self.cells, strict=True), strict=True)
+        ]
+        return pa.Table.from_arrays(columns, schema=ARROW_SCHEMA)
+
+    def _column(self, name: str, kind: pa.DataType, values: list[bytes | None]) -> pa.Array:
+        if name == "edition_ids":
+            return arrays.lists([[item.encode() for item in row.edition_ids] for row in self.items])
+        if name == "contributors":
+            return arrays.structs([[(item.name, item.role) for item in row.contributors] for row in self.items])
+        if pa.types.is_integer(kind):
+            return arrays.integers(values, kind)
+        return arrays.strings(values)
 
 
 class _Tally:
@@ -184,13 +197,13 @@ def _groups(rows: Iterable[Row], tally: _Tally) -> Iterator[pa.Table]:
         _check(row)
         values = rows_format.cells(row)
         row_hash, size = rows_format.digest(values), rows_format.raw_bytes(values)
-        if group.rows == GROUP_ROWS or (group.rows and group.raw_bytes + size > GROUP_BYTES):
+        if group.items and (len(group.items) == GROUP_ROWS or group.raw_bytes + size > GROUP_BYTES):
             table, group = group.table(), _Group()
             yield table
             del table
-        group.add(_values(row, row_hash), size)
+        group.add(row, values, row_hash, size)
         tally.add(row, row_hash, size)
-    if group.rows:
+    if group.items:
         yield group.table()
 
 
@@ -203,32 +216,3 @@ def _check(row: Row) -> None:
         raise ValueError(f"{row.work_id} row {row.sequence}: text and asset")
     if digests.sha256_hex(row.text) != row.content_sha256:
         raise ValueError(f"{row.work_id} row {row.sequence}: the text is not what its content_sha256 says")
-
-
-def _values(row: Row, row_hash: bytes) -> tuple[object, ...]:
-    return (
-        row.work_id,
-        row.edition_ids,
-        row.title,
-        [{"name": item.name, "role": item.role} for item in row.contributors],
-        row.language,
-        row.form,
-        row.text,
-        row.asset,
-        row.sequence,
-        row.sequence_count,
-        row.characters,
-        row.words,
-        row.tokens,
-        row.seconds,
-        row.pixels,
-        row.grant_id,
-        row.terms_id,
-        row.terms_hash,
-        row.licence,
-        row.attribution,
-        row.source_kind,
-        row.origin,
-        row.content_sha256,
-        row_hash.hex(),
-    )
