@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,10 @@ class Servers:
             "REDIS_URL": self.redis_url,
             "LICET_EMBEDDED": "1",
         }
+
+    def guard(self) -> AbstractContextManager[None]:
+        """Exclusive among all processes of this place: nobody starts, stops or migrates meanwhile."""
+        return Users(self.place).guard()
 
     def stop(self) -> None:
         """Leave; the servers are stopped when nobody alive uses them any more. Safe to call twice.
