@@ -4,10 +4,10 @@ Bit i of the integer is character i, from the left, of PostgreSQL's bit(256), so
 ``mask >> i & 1`` agree. Spare bits belong to WORLD, so that a code assigned later is already in old worldwide
 masks and in "world except" masks, and in no other. The table is data/territories.json and is append-only.
 
-Names: a code (``DE``), ``WORLD``, a dated set (``EU``, ``EEA`` or ``EWR``, ``ECZ``), a retired code (``YU``), a
-subdivision that has a code of its own (``GB-IOM`` is ``IM``), each with a leading minus to take it away again:
-``["WORLD", "-US"]``. Any other subdivision is a part of a country and depends on the side it stands on:
-permitted() leaves it out and says so, excluded() takes the whole country.
+Names: a code (``DE``), ``WORLD``, a dated set (``EU``, ``EEA`` or ``EWR``, ``ECZ``), a retired code (``YU``),
+a subdivision that has a code of its own (``GB-IOM`` is ``IM``), each with a leading minus to take it away
+again: ``["WORLD", "-US"]``. Any other subdivision is a part of a country and depends on the side it stands
+on: permitted() leaves it out and says so, excluded() takes the whole country.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def _uncertain(name: str) -> list[str]:
 
 def _successors(meanings: list[tuple[str | None, list[str]]], on: date | None) -> list[str]:
     """Return the codes of the meaning that held on the day; the last meaning has no end."""
-    fitting = [found for until, found in meanings if until is None or (on is not None and on.isoformat() < until)]
-    return fitting[0]
+    day = "9999-12-31" if on is None else on.isoformat()
+    return next(found for until, found in meanings if until is None or day < until)
 
 
 def _members_on(rows: list[tuple[str, str, str | None]], on: date | None) -> list[str]:
