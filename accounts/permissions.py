@@ -1,0 +1,121 @@
+"""Who may do what: one table, right -> role -> predicate over (actor, scope). The matrix of trust.md section 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from accounts.errors import Reason, Refused
+from accounts.unit import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a right is asked for, as plain data: the owner, and facts such as "sold", "draft", "within_cap".
+
+    `sellers` are the rights-holder organisations whose works are in it ("sold works" of the matrix).
+    """
+
+    organisation: int | None = None
+    sellers: frozenset[int] = frozenset()
+    facts: frozenset[str] = frozenset()
+
+
+Predicate = Callable[[Actor, Scope], bool]
+
+
+def everyone(actor: Actor, scope: Scope) -> bool:
+    """A: any object of any organisation."""
+    return True
+
+
+def own(actor: Actor, scope: Scope) -> bool:
+    """The object belongs to the actor's organisation."""
+    return actor.organisation_id is not None and scope.organisation == actor.organisation_id
+
+
+def own_draft(actor: Actor, scope: Scope) -> bool:
+    """Own, and nobody relies on it yet."""
+    return own(actor, scope) and "draft" in scope.facts
+
+
+def own_within_cap(actor: Actor, scope: Scope) -> bool:
+    """Own, and the amount fits under the spend cap of the key or member."""
+    return own(actor, scope) and "over_cap" not in scope.facts
+
+
+def sold(actor: Actor, scope: Scope) -> bool:
+    """A work of the actor's organisation is part of it."""
+    return actor.organisation_id in scope.sellers
+
+
+PUBLIC = "anonymous"
+DEVELOPERS = ("developer", "developer_admin")
+PUBLISHERS = ("publisher_editor", "publisher_finance")
+HOUSE = ("auditor", "operator")
+MEMBERS = (*DEVELOPERS, *PUBLISHERS, *HOUSE)
+
+
+def _row(*cells: tuple[tuple[str, ...], Predicate]) -> Mapping[str, Predicate]:
+    return {role: predicate for roles, predicate in cells for role in roles}
+
+
+RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
+    "public.read": _row(((PUBLIC, *MEMBERS), everyone)),
+    "terms.read": _row(((*DEVELOPERS, *HOUSE), everyone), (PUBLISHERS, own)),
+    "catalogue.read": _row((HOUSE, everyone), (PUBLISHERS, own)),
+    "catalogue.write": _row((("publisher_editor",), own)),
+    "rights.read": _row((HOUSE, everyone), (PUBLISHERS, own)),
+    "claims.write": _row((("publisher_finance",), own)),
+    "splits.write": _row((("publisher_editor",), own_draft), (("publisher_finance",), own)),
+    "terms.propose": _row((PUBLISHERS, own)),
+    "terms.publish": _row((("publisher_finance",), own)),
+    "uses.write": _row((DEVELOPERS, own)),
+    "clear": _row((DEVELOPERS, own)),
+    "clearances.read": _row((DEVELOPERS, own), (HOUSE, everyone)),
+    "approvals.answer": _row((PUBLISHERS, own)),
+    "orders.place": _row((("developer",), own_within_cap), (("developer_admin",), own)),
+    "orders.read": _row((DEVELOPERS, own), (PUBLISHERS, sold), (HOUSE, everyone)),
+    "releases.download": _row((DEVELOPERS, own)),
+    "releases.manifest": _row(((*DEVELOPERS,), own), (HOUSE, everyone)),
+    "statements.read": _row((("publisher_finance",), own), (HOUSE, everyone)),
+    "allocations.read": _row((("publisher_finance",), sold), (HOUSE, everyone)),
+    "ledger.read": _row((HOUSE, everyone)),
+    "jobs.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
+    "audit.read": _row((("developer", "developer_admin", *PUBLISHERS), own), (HOUSE, everyone)),
+    "keys.write": _row(((*DEVELOPERS, *PUBLISHERS), own), (("operator",), everyone)),
+    "organisation.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
+    "organisation.write": _row((("developer_admin", "publisher_finance"), own), (("operator",), everyone)),
+}
+"""Right -> role -> predicate. A role without a cell sees nothing: the answer is 404."""
+
+
+def check(actor: Actor, right: str, scope: Scope) -> None:
+    """Let `actor` do `right` on something with `scope`, or refuse.
+
+    Raises Refused("not_found") when no role of the actor has the right at all or the object is foreign,
+    Refused("scope_missing") when the API key lacks the scope, and Refused("forbidden") when the object is the actor's own
+    but a fact about it (a spend cap, a frozen draft) stands in the way. KeyError for a right that is in no row.
+    """
+    cells = RIGHTS[right]
+    if actor.roles == frozenset({"system"}):
+        return
+    if actor.scopes is not None and not actor.scopes & {right, "*"}:
+        reason = Reason("scope_missing", f"This key has no scope {right}.", "", ", ".join(sorted(actor.scopes)), right)
+        raise Refused("scope_missing", f"This key lacks the scope {right}.", [reason])
+    held = [cells[role] for role in (*actor.roles, PUBLIC) if role in cells]
+    if any(predicate(actor, scope) for predicate in held):
+        return
+    if held and own(actor, scope):
+        facts = ", ".join(sorted(scope.facts)) or "none"
+        raise Refused("forbidden", f"Your role may not do this now ({right}).", [Reason("forbidden", right, seen=facts)])
+    raise Refused("not_found", "There is nothing here under this id that you may see.")
+
+
+def may(actor: Actor, right: str, scope: Scope) -> bool:
+    """Say whether `check` would pass, for pages that show or hide a button."""
+    try:
+        check(actor, right, scope)
+    except Refused:
+        return False
+    return True
