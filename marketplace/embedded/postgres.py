@@ -13,7 +13,6 @@ from marketplace.embedded.place import SOCKET_NAME, Place
 SUPERUSER = "licet_root"
 OWNER = "licet_owner"
 APP = "licet_app"
-ROLES_SQL = Path(__file__).resolve().parent / "roles.sql"
 SMALL_SHM = 256 * 1024 * 1024
 
 
@@ -136,6 +135,7 @@ def _configure(place: Place, data: Path) -> None:
 
 
 def _prepare(place: Place, tools: Path, database: str) -> None:
+    """The two login roles and an empty database of the owner's; what the roles may do is in the migrations."""
     base = [tools / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", place.sockets, "-U", SUPERUSER]
     roles = (
         f"SELECT 'CREATE ROLE {OWNER} LOGIN CREATEDB' WHERE to_regrole('{OWNER}') IS NULL \\gexec\n"
@@ -144,8 +144,6 @@ def _prepare(place: Place, tools: Path, database: str) -> None:
         f" WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
     )
     processes.run(place, [*base, "-d", "postgres", "-f", "-"], stdin=roles)
-    owner = [tools / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", place.sockets, "-U", OWNER]
-    processes.run(place, [*owner, "-d", database, "-f", "-"], stdin=ROLES_SQL.read_text())
 
 
 def _reason(log: Path) -> str:
