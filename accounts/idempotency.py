@@ -45,19 +45,14 @@ def begin(*, request: Request, actor: Actor, at: datetime) -> Answer | None:
     if not 0 < len(request.key) <= LONGEST_KEY or not request.key.isprintable():
         raise Refused("idempotency_key_invalid", f"Idempotency-Key takes 1 to {LONGEST_KEY} printable characters.")
     with unit(actor):
-        made = IdempotencyRecord.objects.bulk_create(
-            [
-                IdempotencyRecord(
-                    organisation_id=actor.organisation_id, livemode=actor.livemode, method=request.method,
-                    path=request.path, key=request.key, fingerprint=request.fingerprint, lease_until=at + LEASE,
-                    created_at=at,
-                )
-            ],
-            ignore_conflicts=True,
+        stored, made = IdempotencyRecord.objects.get_or_create(
+            organisation_id=actor.organisation_id, livemode=actor.livemode, method=request.method, path=request.path,
+            key=request.key,
+            defaults={"fingerprint": request.fingerprint, "lease_until": at + LEASE, "created_at": at},
         )  # fmt: skip
-        stored = _find(request, actor).select_for_update().get()
-        if made and stored.created_at == at and stored.fingerprint == request.fingerprint and not stored.status_code:
+        if made:
             return None
+        stored = _find(request, actor).select_for_update().get()
         return _earlier(stored, request, at)
 
 
