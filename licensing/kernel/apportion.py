@@ -40,8 +40,8 @@ def divide(amount: int, weights: Sequence[int], ties: Sequence[bytes]) -> list[S
     """Divide `amount` (any unit) by `weights`; one Share per weight, in the same order, summing to `amount`.
 
     All weights 0 count as all 1. `ties` (distinct, one per weight) is only read for rows whose equal
-    remainders lie across the cut, so a lazy sequence costs nothing otherwise. Raises ValueError for a negative
-    amount or weight, for unequal lengths, or for an amount with nobody to give it to.
+    remainders lie across the cut, so a lazy sequence costs nothing otherwise. Raises ValueError for a
+    negative amount or weight, for unequal lengths, or for an amount with nobody to give it to.
     """
     _check(amount, weights, ties)
     used = list(weights) if any(weights) else [1] * len(weights)

@@ -1,4 +1,4 @@
-"""SHA-256 over bytes, canonical JSON and lines, and Merkle trees as RFC 9162 (Certificate Transparency 2.0)."""
+"""SHA-256 over bytes, canonical JSON and lines, and Merkle trees (RFC 9162)."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ _EXPONENT_2 = """
 """
 
 EXPONENTS: Mapping[str, int] = MappingProxyType(
-    {code: 0 for code in _EXPONENT_0.split()}
-    | {code: 2 for code in _EXPONENT_2.split()}
-    | {code: 3 for code in _EXPONENT_3.split()}
+    dict.fromkeys(_EXPONENT_0.split(), 0)
+    | dict.fromkeys(_EXPONENT_2.split(), 2)
+    | dict.fromkeys(_EXPONENT_3.split(), 3)
 )
-"""Lower-case ISO 4217 code -> digits after the point, as ISO states them (CLDR and Stripe differ for some)."""
+"""Lower-case ISO 4217 code -> digits after the point as ISO states them; CLDR and Stripe differ for some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,9 @@ def parse_minor(value: object) -> int:
 
     Text, floats, booleans and negatives are refused with a ValueError that says which: nothing is coerced.
     """
-    if isinstance(value, bool):
-        raise ValueError(f"an amount is a whole number of minor units, not the boolean {value}")
-    if isinstance(value, float):
-        raise ValueError(f"an amount is a whole number of minor units, not the fraction {value!r}")
-    if not isinstance(value, int):
-        raise ValueError(f"an amount is a whole number of minor units, not {type(value).__name__}")
+    if isinstance(value, bool) or not isinstance(value, int):
+        seen = f"{type(value).__name__} {str(value)[:40]!r}"
+        raise ValueError(f"an amount is a whole number of minor units, not {seen}")
     if value < 0:
         raise ValueError(f"an amount is not negative: {value}")
     return value
