@@ -1,0 +1,114 @@
+"""Refusals as RFC 9457 problems: the one place where a code meets an HTTP status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from accounts import audit
+from accounts.errors import Reason, Refused
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: Mapping[str, int] = {
+    "key_missing": 401, "key_unknown": 401, "key_revoked": 401, "key_expired": 401, "key_address": 401,
+    "scope_missing": 403, "forbidden": 403, "not_found": 404,
+    "syntax": 400, "field_invalid": 400, "field_unknown": 400, "parameter_unknown": 400, "parameter_invalid": 400,
+    "idempotency_key_missing": 400, "idempotency_key_invalid": 400, "signature_invalid": 400,
+    "method_not_allowed": 405, "media_type_unsupported": 415, "not_acceptable": 406,
+    "idempotency_in_flight": 409, "state_conflict": 409, "slug_taken": 409, "email_taken": 409,
+    "quote_used": 409, "payment_exists": 409, "too_many_keys": 409,
+    "withdrawn": 410, "quote_expired": 410, "version_changed": 412, "too_large": 413, "range_invalid": 416,
+    "throttled": 429, "internal": 500, "unavailable": 503,
+}  # fmt: skip
+"""Code -> HTTP status; every other refusal is a business rule: 422."""
+
+DRF_CODES: Mapping[type[exceptions.APIException], str] = {
+    exceptions.ParseError: "syntax",
+    exceptions.NotAuthenticated: "key_missing",
+    exceptions.AuthenticationFailed: "key_unknown",
+    exceptions.PermissionDenied: "forbidden",
+    exceptions.NotFound: "not_found",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
+    exceptions.UnsupportedMediaType: "media_type_unsupported",
+    exceptions.Throttled: "throttled",
+}
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a refusal code."""
+    return STATUS.get(code, status.HTTP_422_UNPROCESSABLE_ENTITY)
+
+
+def handler(wrong: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's exception handler: every expected "no" becomes a problem; anything else stays a crash (500)."""
+    refused = _as_refusal(wrong)
+    if refused is None:
+        return None
+    path = context["request"].path if context.get("request") else ""
+    return problem(refused, instance=path)
+
+
+def problem(refused: Refused, *, instance: str) -> Response:
+    """Build the problem document (RFC 9457) with our members code, request_id, retryable and errors."""
+    code = status_of(refused.code)
+    headers = {"Retry-After": "2"} if refused.retryable else {}
+    if code == status.HTTP_401_UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="licet"'
+    body = {
+        "type": f"{settings.PUBLIC_URL}/errors/{refused.code}",
+        "title": refused.code.replace("_", " ").capitalize(),
+        "status": code,
+        "code": refused.code,
+        "detail": refused.message,
+        "instance": instance,
+        "request_id": audit.request_id.get(),
+        "retryable": refused.retryable,
+        "errors": [_error(reason) for reason in refused.reasons],
+    }
+    return Response(body, status=code, headers=headers, content_type=MEDIA_TYPE)
+
+
+def _error(reason: Reason) -> dict[str, str]:
+    return {
+        "code": reason.code,
+        "pointer": reason.pointer,
+        "message": reason.message,
+        "seen": reason.seen,
+        "expected": reason.expected,
+        "doc": f"{settings.PUBLIC_URL}/errors/{reason.code}",
+    }
+
+
+def _as_refusal(wrong: Exception) -> Refused | None:
+    if isinstance(wrong, Refused):
+        return wrong
+    if isinstance(wrong, Http404):
+        return Refused("not_found", "There is nothing at this address.")
+    if isinstance(wrong, exceptions.ValidationError):
+        reasons = list(_field_reasons(wrong.detail, ""))
+        code = "field_unknown" if any(reason.code == "field_unknown" for reason in reasons) else "field_invalid"
+        return Refused(code, "The request cannot be read as sent.", reasons)
+    if isinstance(wrong, exceptions.APIException):
+        return Refused(DRF_CODES.get(type(wrong), "internal"), str(wrong.detail))
+    return None
+
+
+def _field_reasons(detail: Any, pointer: str) -> Iterator[Reason]:
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            here = pointer if name == "non_field_errors" else f"{pointer}/{name}"
+            yield from _field_reasons(inner, here)
+    elif isinstance(detail, Sequence) and not isinstance(detail, str):
+        for place, inner in enumerate(detail):
+            nested = isinstance(inner, (Mapping, list))
+            yield from _field_reasons(inner, f"{pointer}/{place}" if nested else pointer)
+    else:
+        code = getattr(detail, "code", "field_invalid")
+        yield Reason("field_unknown" if code == "field_unknown" else "field_invalid", str(detail), pointer)

@@ -1,0 +1,86 @@
+"""Lists: newest first, an opaque cursor, counts only when asked (interfaces.md 1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+
+from accounts.errors import Reason, Refused
+
+DEFAULT, MOST = 25, 100
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of rows and where the next one starts."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    count: int | None
+
+
+def page(request: Request, rows: QuerySet[Row]) -> Page[Row]:
+    """Cut one page out of `rows` (any filter, our order: internal id, newest first).
+
+    Raises Refused("parameter_invalid") for a limit outside 1..100 or a cursor we did not make.
+    """
+    limit = _limit(request.query_params.get("limit", str(DEFAULT)))
+    cursor = request.query_params.get("cursor")
+    count = rows.count() if request.query_params.get("include") == "count" else None
+    if cursor:
+        rows = rows.filter(pk__lt=_decode(cursor))
+    found = list(rows.order_by("-pk")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return Page(found, _encode(found[-1].pk) if more else None, count)
+
+
+def envelope(found: Page[Any], data: Sequence[Any]) -> dict[str, Any]:
+    """The list object of every list endpoint."""
+    body: dict[str, Any] = {
+        "object": "list",
+        "data": list(data),
+        "next_cursor": found.next_cursor,
+        "has_more": found.next_cursor is not None,
+    }
+    if found.count is not None:
+        body["count"] = found.count
+    return body
+
+
+def link(request: Request, found: Page[Any]) -> dict[str, str]:
+    """The Link header to the next page (RFC 8288), empty on the last one."""
+    if found.next_cursor is None:
+        return {}
+    query = request.query_params.copy()
+    query["cursor"] = found.next_cursor
+    return {"Link": f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'}
+
+
+def _limit(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
+        return int(text)
+    reason = Reason("parameter_invalid", "How many rows a page has.", "/limit", text, f"1 to {MOST}")
+    raise Refused("parameter_invalid", f"limit must be 1 to {MOST}.", [reason])
+
+
+def _encode(key: int) -> str:
+    return base64.urlsafe_b64encode(f"1:{key}".encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        version, _, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        if version == "1" and 0 < int(key) < 1 << 63:
+            return int(key)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        pass
+    reason = Reason("parameter_invalid", "Cursors come from next_cursor.", "/cursor", cursor[:40], "a next_cursor")
+    raise Refused("parameter_invalid", "This cursor was not made here.", [reason])
