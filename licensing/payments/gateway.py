@@ -47,7 +47,6 @@ EXPAND_SESSION = ["payment_intent.latest_charge.balance_transaction"]
 stripe.enable_telemetry = False
 
 
-
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """How to reach Stripe: secret key, address, patience in seconds and the library's own retries (0: ours only)."""
@@ -63,7 +62,13 @@ class BadSignature(Exception):
 
 
 def create_payment_intent(
-    gateway: Gateway, *, key: str, amount_minor: int, currency: str, order_id: str, metadata: Mapping[str, str]
+    gateway: Gateway,
+    *,
+    key: str,
+    amount_minor: int,
+    currency: str,
+    order_id: str,
+    metadata: Mapping[str, str],
 ) -> Outcome[PaymentFacts]:
     """Ask for `amount_minor` of an order; the buyer confirms with `client_secret`. Source: API, PaymentIntent create."""
     params: PaymentIntentCreateParams = {
@@ -99,7 +104,9 @@ def cancel_payment_intent(gateway: Gateway, *, key: str, payment_intent: str) ->
     return _call(
         gateway,
         lambda client: client.v1.payment_intents.cancel(
-            payment_intent, {"cancellation_reason": "abandoned", "expand": EXPAND_INTENT}, {"idempotency_key": key}
+            payment_intent,
+            {"cancellation_reason": "abandoned", "expand": EXPAND_INTENT},
+            {"idempotency_key": key},
         ),
     ).map(facts.payment)
 
@@ -166,7 +173,9 @@ def fetch_checkout_session(gateway: Gateway, session: str) -> Outcome[SessionFac
     ).map(facts.session)
 
 
-def refund(gateway: Gateway, *, key: str, payment_intent: str, amount: int, reason: str) -> Outcome[RefundFacts]:
+def refund(
+    gateway: Gateway, *, key: str, payment_intent: str, amount: int, reason: str
+) -> Outcome[RefundFacts]:
     """Pay `amount` minor units back. `reason`: duplicate, fraudulent or requested_by_customer."""
     params: RefundCreateParams = {
         "payment_intent": payment_intent,
@@ -174,7 +183,9 @@ def refund(gateway: Gateway, *, key: str, payment_intent: str, amount: int, reas
         "reason": reason,
         "metadata": {facts.CALL_KEY: key},
     }
-    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(facts.refund)
+    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(
+        facts.refund
+    )
 
 
 def fetch_refund(gateway: Gateway, refund_id: str) -> Outcome[RefundFacts]:
@@ -322,7 +333,9 @@ def _failure(error: stripe.StripeError) -> Outcome[Any]:
         code=raw.get("code") or raw.get("type") or "no_answer",
         message=str(raw.get("message") or error.user_message or error),
         http_status=status,
-        state_unknown=kind is Kind.RETRY or status == REPLAYED_ERROR or raw.get("type") == "idempotency_error",
+        state_unknown=kind is Kind.RETRY
+        or status == REPLAYED_ERROR
+        or raw.get("type") == "idempotency_error",
         decline_code=raw.get("decline_code"),
         param=raw.get("param"),
         request_id=error.request_id,
