@@ -9,8 +9,6 @@ from django.db import models
 from accounts.base import Named
 from licensing.kernel.states import States
 
-QUEUES = ("default", "intake", "royalties", "delivery", "hooks")
-
 
 class Job(Named):
     """Durable work. Celery only rings; this row decides who works, how often and whether it is done."""
@@ -36,7 +34,7 @@ class Job(Named):
     attempts = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField(default=12)
     due_at = models.DateTimeField()
-    rung_at = models.DateTimeField(null=True)
+    ring_at = models.DateTimeField()  # when the relay rings (again): due_at at first, later with growing pauses
     rings = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     token = models.UUIDField(null=True)
@@ -52,7 +50,8 @@ class Job(Named):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["due_at"], condition=models.Q(status="ready"), name="job_due"),
+            models.Index(fields=["ring_at"], condition=models.Q(status="ready"), name="job_due"),
             models.Index(fields=["lease_until"], condition=models.Q(status="running"), name="job_lease"),
             models.Index(fields=["kind", "subject"], name="job_subject"),
+            models.Index(fields=["kind", "finished_at"], name="job_finished"),
         ]

@@ -1,0 +1,7 @@
+"""Every job handler of the app: importing this module registers them. Celery's worker and the relay do."""
+
+from __future__ import annotations
+
+from licensing import flow  # noqa: F401  # registers `dispatch`
+from licensing.jobs import tasks as jobs_tasks  # noqa: F401
+from licensing.jobs import worker  # noqa: F401  # the one Celery task
