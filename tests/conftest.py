@@ -1,0 +1,127 @@
+"""Fixtures every test may use: real PostgreSQL and Redis, one clone per worker, own clones for what commits.
+
+`db` (or the mark django_db): a rollback test in this worker's clone, as the role licet_app.
+`committed`: a database, Redis number and file folder of its own; for commits, threads and real processes.
+`owner_connection`: psycopg as licet_owner on the database the test uses.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.db import connections
+from kombu import pools
+from pytest_django import DjangoDbBlocker, Settings
+
+from marketplace import embedded, env
+from marketplace.celery import app as celery_app
+from marketplace.embedded.redis import DATABASES as REDIS_NUMBERS
+from tests.support import databases
+from tests.support.databases import Committed
+
+_WORKER = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"))
+#: Redis numbers of one worker: number 0 of the block for rollback tests, the others in turn for `committed`.
+_BLOCK = 8
+
+
+_turn = itertools.cycle(range(1, _BLOCK))
+
+
+def _redis_number() -> int:
+    """A Redis number no other running test uses: each worker has a block of its own."""
+    return (_WORKER * _BLOCK + next(_turn)) % REDIS_NUMBERS
+
+
+@contextmanager
+def _broker(redis_url: str) -> Iterator[None]:
+    """Doorbells of this process ring at `redis_url` inside; pooled connections are forgotten on both ends."""
+    before = celery_app.conf.broker_url
+    try:
+        _ring_at(env.broker(redis_url))
+        yield
+    finally:
+        _ring_at(before)
+
+
+def _ring_at(address: str) -> None:
+    celery_app.conf.broker_url = address
+    pools.reset()
+    celery_app._after_fork()  # the one place where Celery forgets the pool it holds
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[embedded.Servers]:
+    """The embedded servers of the tests, shared by all workers; the last one to leave stops them."""
+    with embedded.ensure(django_settings.VAR) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(servers: embedded.Servers, django_db_blocker: DjangoDbBlocker) -> str:
+    """Name of the migrated template database."""
+    with django_db_blocker.unblock():
+        return databases.template(servers)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    servers: embedded.Servers, template: str, django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Takes the place of pytest-django's: a clone of the template instead of a database Django makes."""
+    with databases.clone(servers, template) as name:
+        with django_db_blocker.unblock(), databases.pointed_at(name):
+            yield
+
+
+@pytest.fixture
+def committed(
+    request: pytest.FixtureRequest,
+    servers: embedded.Servers,
+    template: str,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    settings: Settings,
+    tmp_path: Path,
+) -> Iterator[Committed]:
+    """A clone of its own. Never together with `db`: a rollback test sees nothing of what others commit."""
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        raise pytest.UsageError("a test takes either `committed` or `db`, not both")
+    redis_url = servers.redis_url.replace("db=0", f"db={_redis_number()}")
+    with databases.clone(servers, template) as name:
+        made = Committed(
+            name=name,
+            database_url=databases.renamed(servers.database_url, name),
+            owner_url=databases.renamed(servers.owner_url, name),
+            superuser_url=databases.renamed(servers.superuser_url, name),
+            redis_url=redis_url,
+            files=tmp_path / "files",
+            folder=tmp_path,
+        )
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushdb()
+        settings.REDIS_URL = redis_url
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": redis_url}}
+        settings.STORAGE_URL = made.files.as_uri()
+        with django_db_blocker.unblock(), databases.pointed_at(name), _broker(redis_url):
+            yield made
+
+
+@pytest.fixture
+def owner_connection(
+    request: pytest.FixtureRequest, servers: embedded.Servers, django_db_setup: None
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """psycopg as licet_owner, rolled back at the end unless the test commits (only with `committed`)."""
+    if "committed" in request.fixturenames:
+        request.getfixturevalue("committed")
+    name = str(connections.databases["owner"]["NAME"])
+    with psycopg.connect(databases.renamed(servers.owner_url, name)) as connection:
+        yield connection
+        connection.rollback()

@@ -1,0 +1,22 @@
+"""The real settings, in a folder of their own beside the demo's; nothing is switched off.
+
+Only the database backend differs: a query outside `accounts.unit` raises (tests/support/guarded).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+if "LICET_TESTING" not in os.environ:
+    # Set once per run: workers of pytest-xdist and the servers' processes inherit it.
+    var = os.environ.get("LICET_VAR") or Path(__file__).resolve().parents[1] / "var"
+    os.environ["LICET_TESTING"] = "1"
+    os.environ["LICET_VAR"] = str(Path(var).absolute() / "test")
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "STORAGE_URL", "STRIPE_API_BASE", "EMAIL_URL"):
+        os.environ.pop(name, None)
+
+from marketplace.settings import *  # noqa: E402, F403 -- the environment above must be set first
+from marketplace.settings import DATABASES  # noqa: E402 -- the same
+
+DATABASES["default"]["ENGINE"] = "tests.support.guarded"
