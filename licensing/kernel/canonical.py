@@ -7,6 +7,7 @@ not agree on them. Larger numbers (micro amounts, masks) are written as strings 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -14,6 +15,8 @@ import rfc8785
 
 INTEGER_MAX = 2**53 - 1
 DEPTH_MAX = 100
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def jcs(value: Any) -> bytes:
@@ -77,26 +80,31 @@ def _children(item: dict[Any, Any] | list[Any] | tuple[Any, ...], path: str) -> 
         yield from ((str(index), child) for index, child in enumerate(item))
         return
     for key, child in item.items():
-        if not isinstance(key, str):
-            raise ValueError(f"the key {key!r} at {path!r} is not text")
+        yield _name(key, path), child
+
+
+def _name(key: object, path: str) -> str:
+    """Return the key as a JSON pointer writes it (RFC 6901), or refuse it."""
+    if isinstance(key, str):
         _check_scalar(key, path)
-        yield key.replace("~", "~0").replace("/", "~1"), child
+        return key.replace("~", "~0").replace("/", "~1")
+    raise ValueError(f"the key {key!r} at {path!r} is not text")
 
 
 def _check_scalar(item: object, path: str) -> None:
+    problem = _problem(item)
+    if problem:
+        raise ValueError(f"the value at {path!r} {problem}")
+
+
+def _problem(item: object) -> str:
+    """Say what keeps a scalar from being written; empty when nothing does."""
     if item is None or isinstance(item, bool):
-        return
+        return ""
     if isinstance(item, str):
-        if not _encodes(item):
-            raise ValueError(f"the text at {path!r} holds a lone surrogate")
-    elif isinstance(item, int):
-        if abs(item) > INTEGER_MAX:
-            raise ValueError(f"the integer at {path!r} is beyond 2^53-1: write it as text")
-    elif isinstance(item, float):
-        raise ValueError(f"the number at {path!r} is a float ({item!r}): write an integer or text")
-    else:
-        raise ValueError(f"{type(item).__name__} at {path!r} cannot be written as JSON")
-
-
-def _encodes(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+        return "holds a lone surrogate" if _LONE_SURROGATE.search(item) else ""
+    if isinstance(item, int):
+        return "is beyond 2^53-1: write it as text" if abs(item) > INTEGER_MAX else ""
+    if isinstance(item, float):
+        return f"is a float ({item!r}): write an integer or text"
+    return f"is {type(item).__name__}, which JSON cannot write"

@@ -83,12 +83,10 @@ def parse_minor(value: object) -> int:
 
     Text, floats, booleans and negatives are refused with a ValueError that says which: nothing is coerced.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
-        seen = f"{type(value).__name__} {str(value)[:40]!r}"
-        raise ValueError(f"an amount is a whole number of minor units, not {seen}")
-    if value < 0:
-        raise ValueError(f"an amount is not negative: {value}")
-    return value
+    if type(value) is int and value >= 0:
+        return value
+    seen = f"{type(value).__name__} {str(value)[:40]!r}"
+    raise ValueError(f"an amount is a whole number of minor units and not negative, not {seen}")
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from licensing.kernel import ids
 
-TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES = st.timedeltas(timedelta(), timedelta(days=365 * 1000)).map(lambda since: EPOCH + since)
 NOISE = st.binary(min_size=10, max_size=10)
 UUIDS = st.integers(0, 2**128 - 1).map(lambda number: UUID(int=number))
 PREFIXES = st.sampled_from(sorted(ids.PREFIXES.values()))

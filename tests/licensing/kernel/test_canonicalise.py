@@ -66,10 +66,10 @@ def test_writes_tuples_and_literals() -> None:
         ([2**53], r"'/0' is beyond 2\^53-1"),
         ([-(2**53)], r"'/0' is beyond 2\^53-1"),
         ({1: "x"}, "the key 1 at '' is not text"),
-        ({"a": b"x"}, "bytes at '/a'"),
+        ({"a": b"x"}, "'/a' is bytes"),
         ({"a": "\ud800"}, "'/a' holds a lone surrogate"),
         ({"\udfff": 1}, "'' holds a lone surrogate"),
-        ({"a": {1, 2}}, "set at '/a'"),
+        ({"a": {1, 2}}, "'/a' is set"),
     ],
 )
 def test_refuses_by_name(value: Any, sentence: str) -> None:
