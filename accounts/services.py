@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.db import IntegrityError, transaction
 
@@ -139,7 +140,7 @@ def actor_of_key(*, secret: str, address: str, at: datetime) -> tuple[Actor, Api
     roles = _roles(key.user_id, key.organisation_id)
     actor = Actor(
         key.name_id, key.organisation_id, key.livemode, roles, frozenset(key.scopes), key.user_id, key.pk,
-        "all" if roles & {"operator", "auditor"} else "own",
+        _reach(roles),
     )  # fmt: skip
     return actor, key
 
@@ -151,8 +152,11 @@ def actor_of_user(*, user: User, organisation: Organisation | None, livemode: bo
     if first is None:
         return Actor(user.name_id, None, livemode, frozenset(), None, user.pk)
     roles = _roles(user.pk, first.organisation_id)
-    scope = "all" if roles & {"operator", "auditor"} else "own"
-    return Actor(user.name_id, first.organisation_id, livemode, roles, None, user.pk, None, scope)
+    return Actor(user.name_id, first.organisation_id, livemode, roles, None, user.pk, None, _reach(roles))
+
+
+def _reach(roles: frozenset[str]) -> Literal["own", "all"]:
+    return "all" if roles & {"operator", "auditor"} else "own"
 
 
 def _roles(user_id: int, organisation_id: int) -> frozenset[str]:

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts import audit, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
 from accounts.unit import Actor, unit
+from licensing.catalogue.models import Work
 from licensing.kernel import digests, money, territories
 from licensing.kernel.periods import Period
 from licensing.rights import vocabulary
-from licensing.rights.models import Terms, TermsAssignment, TermsVersion
+from licensing.rights.models import Claim, Terms, TermsAssignment, TermsVersion
 from licensing.rights.scopes import Target
 from licensing.rights.services import as_range
 
@@ -78,9 +79,9 @@ def assign_terms(
     The same assignment again returns the one there is. Raises Refused("not_found") for a foreign target.
     """
     target.check(terms.organisation, actor.livemode)
-    if target.work is not None and target.work.organisation_id != terms.organisation_id:
-        raise Refused("not_found", "There is no such work here.")
     with unit(actor):
+        if target.work is not None and not _may_offer(terms, target.work):
+            raise Refused("not_found", "There is no such work here.")
         found, new = TermsAssignment.objects.get_or_create(
             organisation=terms.organisation, livemode=actor.livemode, terms=terms, ended_at=None, extends=extends,
             defaults={"created_at": at}, **target.columns(),
@@ -91,6 +92,14 @@ def assign_terms(
                 organisation_id=terms.organisation_id,
             )  # fmt: skip
     return found
+
+
+def _may_offer(terms: Terms, work: Work) -> bool:
+    """Own works, and works of others in which the organisation holds a claim (a contestant's offer, domain.md 2)."""
+    if work.organisation_id == terms.organisation_id:
+        return True
+    named = Q(work=work) | Q(listed__work=work)
+    return Claim.objects.filter(named, organisation_id=terms.organisation_id).exists()
 
 
 def read_body(body: Mapping[str, Any]) -> dict[str, Any]:
