@@ -5,13 +5,14 @@ Pure integers, written to be read; production does the same in SQL and must agre
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 from uuid import UUID
 
-from licensing.kernel import apportion, canonical, digests, ids
+from licensing.kernel import apportion, digests, ids
 from licensing.kernel.money import MICRO, POOL_MAX_MINOR
 
 WHOLE = 1_000_000
@@ -134,12 +135,12 @@ def shares_of_work(work: UUID, parts: Sequence[PartShare]) -> list[tuple[PartSha
 
 def input_hash(rows: Iterable[Row]) -> str:
     """Return the SHA-256 (hex) over what was divided; independent of the order of rows."""
-    return digests.of_lines(sorted(canonical.jcs(_given(row)) for row in rows))
+    return digests.of_lines(sorted(_line(_given(row)) for row in rows))
 
 
 def output_hash(rows: Iterable[Row]) -> str:
     """Return the SHA-256 (hex) over what was divided and how; independent of the order of rows."""
-    return digests.of_lines(sorted(canonical.jcs(_given(row) + _result(row)) for row in rows))
+    return digests.of_lines(sorted(_line(_given(row) + _result(row)) for row in rows))
 
 
 def take_back(run: UUID, amount_micro: int, remaining: Sequence[Remaining]) -> list[Remaining]:
@@ -226,6 +227,11 @@ def _given(row: Row) -> list[object]:
 
 def _result(row: Row) -> list[object]:
     return [str(row.floor), str(row.remainder), row.rank, row.bumped, str(row.amount)]
+
+
+def _line(fields: list[object]) -> bytes:
+    """Return canonical JSON: for flat arrays of ASCII text, small integers and literals the two writers agree."""
+    return json.dumps(fields, separators=(",", ":")).encode("ascii")
 
 
 def _public(prefix: str, value: UUID | None) -> str | None:

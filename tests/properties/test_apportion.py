@@ -26,7 +26,7 @@ def ties_of(run: UUID, count: int) -> list[bytes]:
 
 
 def by_definition(amount: int, weights: list[int], ties: list[bytes]) -> list[int]:
-    """Divide by exact fractions and one full ordering by remainder, then tie: the method in its plain form."""
+    """Divide by exact fractions and one full ordering by remainder, then tie."""
     used = weights if any(weights) else [1] * len(weights)
     exact = [Fraction(amount * weight, sum(used)) for weight in used]
     floors = [share.numerator // share.denominator for share in exact]
@@ -45,7 +45,7 @@ def test_equals_the_method_in_its_plain_form(amount: int, weights: list[int], ru
 
 @given(AMOUNTS, WEIGHTS, RUNS)
 def test_sums_and_nearness(amount: int, weights: list[int], run: UUID) -> None:
-    """The parts are the whole; each is less than one from exact; equals differ by at most one; zero gets zero."""
+    """The parts are the whole; each is less than one from exact; equals differ by one at most."""
     shares = apportion.divide(amount, weights, ties_of(run, len(weights)))
     total = sum(share.weight for share in shares)
     assert sum(share.amount for share in shares) == amount
@@ -115,7 +115,7 @@ def ppm(draw: st.DrawFn, most: int) -> list[int]:
 
 @st.composite
 def sales(draw: st.DrawFn) -> tuple[list[WorkWeight], dict[UUID, list[PartShare]]]:
-    """Some works with one to three claims, each of one to four parts."""
+    """Make some works with one to three claims, each of one to four parts."""
     works, parts = [], {}
     for number in range(1, draw(st.integers(1, 5)) + 1):
         work = UUID(int=number)

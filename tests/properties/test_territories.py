@@ -58,7 +58,7 @@ def test_parts_never_widen_a_permission(names: list[str], parts: list[str], on: 
 
 @given(st.lists(CODES | SETS | PARTS), DAYS)
 def test_an_exclusion_is_at_least_as_wide(names: list[str], on: date | None) -> None:
-    """When in doubt, not licensed: permitted lies inside excluded, and nothing permitted survives its minus."""
+    """When in doubt, not licensed: nothing permitted survives the exclusion of the same names."""
     allowed = permitted(names, on).mask
     assert allowed & ~excluded(names, on) == 0
     assert permitted(names + ["-" + name for name in names], on).mask == 0
