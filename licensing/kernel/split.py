@@ -230,7 +230,7 @@ def _result(row: Row) -> list[object]:
 
 
 def _line(fields: list[object]) -> bytes:
-    """Return canonical JSON: for flat arrays of ASCII text, small integers and literals the two writers agree."""
+    """Return canonical JSON: the two writers agree on arrays of ASCII text, small integers and literals."""
     return json.dumps(fields, separators=(",", ":")).encode("ascii")
 
 

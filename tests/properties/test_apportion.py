@@ -121,9 +121,7 @@ def sales(draw: st.DrawFn) -> tuple[list[WorkWeight], dict[UUID, list[PartShare]
         work = UUID(int=number)
         works.append(WorkWeight(work, draw(st.integers(0, 3) | st.integers(0, 10**12))))
         parts[work] = [
-            PartShare(
-                UUID(int=100 * number + claim), UUID(int=claim), place, UUID(int=place), share, claim_ppm
-            )
+            PartShare(UUID(int=100 * number + claim), UUID(int=claim), place, UUID(int=place), share, claim_ppm)
             for claim, claim_ppm in enumerate(draw(ppm(3)), start=1)
             for place, share in enumerate(draw(ppm(4)), start=1)
         ]

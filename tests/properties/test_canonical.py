@@ -21,9 +21,7 @@ UNWRITABLE = st.floats() | st.binary() | st.integers(min_value=2**53) | st.integ
 def keys_sorted(value: Any) -> Any:
     """Order keys by UTF-16 code units, written independently of the library."""
     if isinstance(value, dict):
-        return {
-            key: keys_sorted(value[key]) for key in sorted(value, key=lambda key: key.encode("utf-16-be"))
-        }
+        return {key: keys_sorted(value[key]) for key in sorted(value, key=lambda key: key.encode("utf-16-be"))}
     return [keys_sorted(item) for item in value] if isinstance(value, list) else value
 
 

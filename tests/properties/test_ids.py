@@ -36,9 +36,7 @@ def test_uuid7_keeps_74_random_bits(first: bytes, second: bytes) -> None:
 
 
 @given(TIMES, TIMES, NOISE, NOISE)
-def test_uuid7_and_its_text_sort_by_time(
-    early: datetime, late: datetime, first: bytes, second: bytes
-) -> None:
+def test_uuid7_and_its_text_sort_by_time(early: datetime, late: datetime, first: bytes, second: bytes) -> None:
     """The later millisecond sorts later, as number and as text."""
     a, b = ids.uuid7(early, first), ids.uuid7(late, second)
     if ids.time_of(a) != ids.time_of(b):

@@ -14,9 +14,7 @@ VECTORS = Path(__file__).parents[4] / "shared" / "data" / "standards" / "jcs"
 WITHOUT_FLOATS = ["arrays", "french", "unicode", "weird"]
 WITH_FLOATS = ["structures", "values"]
 
-needs_vectors = pytest.mark.skipif(
-    not VECTORS.is_dir(), reason="the RFC 8785 vectors are not beside this checkout"
-)
+needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason="the RFC 8785 vectors are not beside this checkout")
 
 
 @needs_vectors

@@ -12,8 +12,8 @@ from licensing.kernel import ids
 # RFC 9562, appendix A.6: the example of a UUIDv7.
 RFC_UUID = UUID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
 PUBLISHED = (
-    "org pty cat wrk edn ast clm enc cfl spl trm rsv use bdl clr apr qte ord pay rfd dsp grt rel shd upl imp exp"
-    " alr usr hld stm pyo lde per evt whk key job"
+    "org pty cat wrk edn ast clm enc cfl spl trm rsv use bdl clr apr qte ord pay rfd dsp grt rel shd upl"
+    " imp exp alr usr hld stm pyo lde per evt whk key job"
 )
 RFC_TIME = datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
 

@@ -169,9 +169,7 @@ def test_hashes_are_of_the_lines_written_down() -> None:
 
 def test_a_missing_claim_is_null_in_the_hash() -> None:
     """Held money is still part of what was hashed."""
-    rows = list(
-        split.allocate(RUN, 100, [WorkWeight(WORK, 1)], {WORK: [part(split.WHOLE, SUSPENSE, 1, None)]})
-    )
+    rows = list(split.allocate(RUN, 100, [WorkWeight(WORK, 1)], {WORK: [part(split.WHOLE, SUSPENSE, 1, None)]}))
     line = canonical.jcs([ids.encode("wrk", WORK), "1", None, None, 1, 1_000_000])
     assert split.input_hash(rows) == digests.of_lines([line])
 
