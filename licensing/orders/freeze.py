@@ -1,0 +1,104 @@
+"""The set-based part of a quote: copy the cleared decisions with prices, licensors and split versions, all at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+
+from django.db import connection
+
+from licensing.kernel import canonical
+from licensing.orders.models import Quote
+
+LINES = """
+INSERT INTO licensing_quoteline (quote_id, work_id, decision_id, price_micro, detail)
+SELECT %(quote)s, d.work_id, d.id, coalesce(d.price_micro, 0),
+       jsonb_build_object('kind', d.kind, 'price', d.detail -> 'price')
+FROM licensing_decision d
+WHERE d.clearance_id = %(clearance)s AND d.outcome = 'cleared' AND NOT d.work_id = ANY(%(excluded)s)
+"""
+
+SHARES = """
+INSERT INTO licensing_quoteshare (line_id, claim_id, organisation_id, share_ppm, terms_version_id, split_version_id)
+SELECT l.id, s.claim_id, s.organisation_id, s.share_ppm, s.terms_version_id, v.id
+FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
+CROSS JOIN LATERAL jsonb_to_recordset(d.detail -> 'licensors')
+  AS s(claim_id bigint, organisation_id bigint, share_ppm int, terms_version_id bigint)
+JOIN LATERAL (
+  SELECT v.id FROM licensing_splitversion v
+  WHERE v.claim_id = s.claim_id AND v.valid @> %(on)s::date
+    AND v.actions & %(actions)s = %(actions)s
+    AND v.territories & %(territories)s::bit(256) = %(territories)s::bit(256)
+  ORDER BY v.number DESC LIMIT 1
+) v ON true
+WHERE l.quote_id = %(quote)s
+"""
+
+UNSPLIT = """
+SELECT DISTINCT w.public_id, c.public_id
+FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
+CROSS JOIN LATERAL jsonb_to_recordset(d.detail -> 'licensors') AS s(claim_id bigint)
+JOIN licensing_work w ON w.id = l.work_id JOIN licensing_claim c ON c.id = s.claim_id
+WHERE l.quote_id = %(quote)s AND l.price_micro > 0
+  AND NOT EXISTS (SELECT 1 FROM licensing_quoteshare q WHERE q.line_id = l.id AND q.claim_id = s.claim_id)
+ORDER BY 1, 2 LIMIT 20
+"""
+
+FREEZE = """
+UPDATE licensing_splitversion SET frozen_at = %(at)s
+WHERE frozen_at IS NULL AND id IN (
+  SELECT s.split_version_id FROM licensing_quoteshare s JOIN licensing_quoteline l ON l.id = s.line_id
+  WHERE l.quote_id = %(quote)s)
+"""
+
+# One line per work, by its public id: what the quote's hash covers.
+DIGEST = """
+SELECT w.public_id::text, l.price_micro,
+       coalesce(jsonb_agg(jsonb_build_array(c.public_id, s.share_ppm::text, t.sha256, v.public_id)
+                          ORDER BY c.public_id) FILTER (WHERE s.id IS NOT NULL), '[]')::text
+FROM licensing_quoteline l JOIN licensing_work w ON w.id = l.work_id
+LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
+LEFT JOIN licensing_claim c ON c.id = s.claim_id
+LEFT JOIN licensing_termsversion t ON t.id = s.terms_version_id
+LEFT JOIN licensing_splitversion v ON v.id = s.split_version_id
+WHERE l.quote_id = %(quote)s GROUP BY w.public_id, l.price_micro ORDER BY w.public_id
+"""
+
+
+def copy_lines(quote: Quote, *, excluded: list[int]) -> tuple[int, int]:
+    """Write a line per cleared decision; returns (works, sum of prices in micro)."""
+    with connection.cursor() as cursor:
+        cursor.execute(LINES, {"quote": quote.pk, "clearance": quote.clearance_id, "excluded": excluded})
+        cursor.execute(
+            "SELECT count(*), coalesce(sum(price_micro), 0)::bigint FROM licensing_quoteline WHERE quote_id = %s",
+            [quote.pk],
+        )
+        works, micro = cursor.fetchone()
+    return works, micro
+
+
+def copy_shares(quote: Quote, *, on: date, actions: int, territories: str) -> list[tuple[str, str]]:
+    """Write who licenses each line under which terms and split, freezing the splits.
+
+    Returns up to 20 (work, claim) public ids that have a price but no split valid on `on` for the use: nobody guesses
+    who is to be paid.
+    """
+    values = {"quote": quote.pk, "on": on, "actions": actions, "territories": territories, "at": quote.created_at}
+    with connection.cursor() as cursor:
+        cursor.execute(SHARES, values)
+        cursor.execute(UNSPLIT, values)
+        missing = [(str(work), str(claim)) for work, claim in cursor.fetchall()]
+        if not missing:
+            cursor.execute(FREEZE, values)
+    return missing
+
+
+def lines_hash(quote: Quote) -> str:
+    """SHA-256 over the quote's lines in canonical order: [work, price, [[claim, share, terms hash, split]]]."""
+    digest = hashlib.sha256()
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(DIGEST, {"quote": quote.pk})
+        for work, price, shares in cursor:
+            digest.update(canonical.jcs([work, str(price), json.loads(shares)]) + b"\n")
+    return digest.hexdigest()
