@@ -10,7 +10,8 @@ from licensing.delivery import facts as facts_of
 from licensing.delivery.facts import Attribution, ReleaseFacts
 
 LIMIT: Final = 256 * 1024
-_LONGEST: Final = 500
+_LONGEST: Final = 400
+_CELL: Final = 100
 _ROWS: Final = 50
 
 
@@ -49,12 +50,12 @@ def _front(facts: ReleaseFacts, counts: dict[str, dict[str, int]]) -> list[str]:
 
 def _table(values: dict[str, int]) -> list[str]:
     largest = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-    lines = [f"| {_line(value)} | {number} |" for value, number in largest[:_ROWS]]
+    lines = [f"| {_line(value, _CELL)} | {number} |" for value, number in largest[:_ROWS]]
     rest = sum(number for _, number in largest[_ROWS:])
     return [*lines, f"| {len(largest) - _ROWS} others | {rest} |"] if rest else lines
 
 
-def _line(text: str) -> str:
-    """One line of Markdown: no line breaks, no table bars, no tags, at most 500 characters."""
+def _line(text: str, longest: int = _LONGEST) -> str:
+    """One line of Markdown: no line breaks, no table bars, no tags, no longer than `longest` characters."""
     flat = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"

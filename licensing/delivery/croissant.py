@@ -108,7 +108,7 @@ def _files(files: Sequence[FileFacts]) -> list[dict[str, Any]]:
             "name": file.path,
             "contentUrl": file.path,
             "contentSize": f"{file.bytes} B",
-            "encodingFormat": "application/vnd.apache.parquet",
+            "encodingFormat": "application/x-parquet",
             "sha256": file.sha256,
         }
         for file in files
@@ -124,7 +124,7 @@ def _sets(files: Sequence[FileFacts]) -> list[dict[str, Any]]:
             "@id": "shards",
             "name": "shards",
             "containedIn": [{"@id": file.path} for file in files],
-            "encodingFormat": "application/vnd.apache.parquet",
+            "encodingFormat": "application/x-parquet",
             "includes": "*.parquet",
         }
     ]

@@ -1,0 +1,1 @@
+"""What licensees run on their side."""
