@@ -1,0 +1,65 @@
+# Everything a person does with Licet. Needs make, Python 3.11-3.14 with venv, and 2 GB of disk.
+#   make demo            install, start everything, run one whole journey, stay up    ONCE=1  FROM=DIR  PORT=8000
+#   make test            the whole suite on real services                             T=tests/licensing/ledger
+#   make run             web server, worker, relay on this machine                    PORT=8000
+#   make check           style, types, order of layers, generated documents
+#   make bench B=name    one benchmark                                                N=size
+#   make faults          the fault suite with its full number of trials
+#   make client          build the licet client and licet-verify.pyz into dist/
+#   make setup           only install                       PYTHON=python3.12 chooses the interpreter
+#   make lock            lock the requirements again        make reference  write docs/reference again
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export PYTHON
+BIN := .venv/bin
+JOBS ?= 2
+PORT ?= 8000
+INSTALL = python=$$(.ci/python) && "$$python" .ci/setup.py
+
+.PHONY: help setup runtime demo run test check bench faults client lock reference
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup:
+	@$(INSTALL) dev
+
+runtime:
+	@$(INSTALL) run
+
+demo: runtime
+	@$(BIN)/python manage.py demo --port $(PORT) $(if $(ONCE),--once) $(if $(FROM),--from "$(FROM)")
+
+run: runtime
+	@$(BIN)/python manage.py run --port $(PORT)
+
+test: setup
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(T)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py reference --check
+	$(BIN)/python -m pytest -q tests/architecture
+
+bench: setup
+	@$(BIN)/python -m bench $(B) $(N)
+
+faults: setup
+	@LICET_TRIALS=full $(BIN)/python -m pytest tests/faults
+
+client: setup
+	@$(BIN)/python -m client.build
+
+reference: setup
+	@$(BIN)/python manage.py reference
+
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --quiet $(UPGRADE)
+lock: setup
+	@$(LOCK) requirements.in -o requirements.txt
+	@$(LOCK) requirements-embedded.in -o requirements-embedded.txt
+	@$(LOCK) requirements-dev.in -o requirements-dev.txt
