@@ -73,12 +73,12 @@ class _Framer:
         while True:
             match = self._token.search(self._buffer, position)
             if match is None:
-                keep = 0 if self._done else _TAIL
-                cut = max(position, len(self._buffer) - keep)
-                if cut:
+                cut = len(self._buffer) if self._done else max(position, len(self._buffer) - _TAIL)
+                if cut > 0:
                     yield self._take(cut)
-                if not self._more():
+                if self._done:
                     return
+                self._more()
                 position = 0
                 continue
             if match[4] is None:
