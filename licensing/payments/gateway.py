@@ -284,7 +284,7 @@ def _signed(payload: bytes, signature: str, secret: str) -> bool:
 
 def _call(gateway: Gateway, send: Callable[[stripe.StripeClient], stripe.StripeObject]) -> Outcome[Json]:
     try:
-        answer = send(_client(gateway, os.getpid()))
+        answer = send(client(gateway))
     except stripe.StripeError as error:
         return _failure(error)
     return Outcome(Kind.OK, _body(answer))
@@ -344,9 +344,13 @@ def _failure(error: stripe.StripeError) -> Outcome[Any]:
     return Outcome(kind, None, problem)
 
 
+def client(gateway: Gateway) -> stripe.StripeClient:
+    """The library's client for a configuration: one per process, so connections are kept and never cross a fork."""
+    return _connected(gateway, os.getpid())
+
+
 @functools.lru_cache(maxsize=16)
-def _client(gateway: Gateway, pid: int) -> stripe.StripeClient:
-    """One client per configuration and process: connections are kept, and never shared across a fork."""
+def _connected(gateway: Gateway, pid: int) -> stripe.StripeClient:
     session = None
     if urlsplit(gateway.api_base).hostname in LOOPBACK:
         session = requests.Session()

@@ -42,7 +42,6 @@ CREATE: dict[str, Any] = {
         "receipt_email": text,
         "transfer_group": text,
     },
-    "payment_method_types": [choice("card")],
     "success_url": Need(text),
     "ui_mode": choice("hosted_page"),
 }

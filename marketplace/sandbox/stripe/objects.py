@@ -167,14 +167,36 @@ def failed_charge(paid: Json, code: str, message: str, decline_code: str | None)
     }
 
 
-def payment_method(method: str, card: Card) -> Json:
-    """The card inside an error, in short."""
+def payment_method(at: int, method: str, card: Card) -> Json:
+    """The card a buyer gave."""
     return {
         "id": method,
         "object": "payment_method",
-        "type": "card",
+        "allow_redisplay": "unspecified",
+        "billing_details": {
+            "address": _nulls("city country line1 line2 postal_code state"),
+            **_nulls("email name phone tax_id"),
+        },
+        "card": {
+            **_nulls("generated_from regulated_status wallet"),
+            "brand": card.brand,
+            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+            "country": "US",
+            "display_brand": card.brand,
+            "exp_month": 12,
+            "exp_year": 2034,
+            "fingerprint": "LicetSandbox0000",
+            "funding": "credit",
+            "last4": card.number[-4:],
+            "networks": {"available": [card.brand], "preferred": None},
+            "three_d_secure_usage": {"supported": True},
+        },
+        "created": at,
+        "customer": None,
+        "customer_account": None,
         "livemode": False,
-        "card": {"brand": card.brand, "last4": card.number[-4:], "exp_month": 12, "exp_year": 2034},
+        "metadata": {},
+        "type": "card",
     }
 
 

@@ -15,7 +15,7 @@ from marketplace.sandbox.stripe.payments import ZERO_DECIMAL
 from marketplace.sandbox.stripe.store import Unit, identifier
 
 PREFIX = "/c/pay/"
-THREE_DECIMAL = frozenset(["bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"])
+THREE_DECIMAL = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
 WORDS = {
     "en": {
         "title": "Checkout (test)",

@@ -18,7 +18,7 @@ MAX_AMOUNT = 99_999_999
 MINIMUM = {"gbp": 30, "hkd": 400, "dkk": 250, "nok": 300, "sek": 300, "mxn": 1000, "czk": 1500, "huf": 17500}
 DEFAULT_MINIMUM = 50
 ZERO_DECIMAL = frozenset(
-    [
+    {
         "bif",
         "clp",
         "djf",
@@ -35,7 +35,7 @@ ZERO_DECIMAL = frozenset(
         "xaf",
         "xof",
         "xpf",
-    ]
+    }
 )
 PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 
@@ -58,7 +58,6 @@ CREATE_INTENT: dict[str, Any] = {
     "description": text,
     "metadata": metadata,
     "payment_method": text,
-    "payment_method_types": [choice("card")],
     "receipt_email": text,
     "return_url": text,
     "statement_descriptor_suffix": text,
@@ -98,9 +97,7 @@ def create(unit: Unit, values: Json) -> Json:
     confirm_now, method = (values.pop("confirm", False), values.pop("payment_method", None))
     return_url = values.pop("return_url", None)
     values.pop("expand", None)
-    methods = values.get("automatic_payment_methods")
-    if methods is not None:
-        methods.setdefault("allow_redirects", "always")
+    values.setdefault("automatic_payment_methods", {"enabled": True}).setdefault("allow_redirects", "always")
     if method is not None:
         card_of(method)
     made = objects.payment_intent(unit.at, values)
@@ -189,7 +186,7 @@ def _decline(unit: Unit, intent: Json, made: Json, card: Card, code: str) -> Api
         "code": code,
         "charge": failed["id"],
         "message": MESSAGES[code],
-        "payment_method": objects.payment_method(intent["payment_method"], card),
+        "payment_method": objects.payment_method(unit.at, intent["payment_method"], card),
         "doc_url": f"https://docs.stripe.com/error-codes/{code.replace('_', '-')}",
     }
     if card.decline_code is not None:
