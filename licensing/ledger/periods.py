@@ -1,0 +1,79 @@
+"""Accounting periods: opened by the month, locked while somebody posts, hashed and closed for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+
+from django.db import connection
+
+from accounts import audit, identity, states
+from accounts.errors import Reason, Refused
+from accounts.unit import Actor, unit
+from licensing.kernel import digests
+from licensing.ledger import queries
+from licensing.ledger.models import LedgerPeriod
+
+LOCK_CLASS = 7319
+"""First key of the advisory locks of periods; the second is the period's id. The trigger of 0002 takes the same."""
+
+AFTER_SOFT = frozenset({"adjustment", "close"})
+"""The kinds of entry a softly closed period still takes."""
+
+# The exclusion constraint makes two openers one; a period that overlaps the month leaves it as it is.
+_OPEN = """
+INSERT INTO licensing_ledgerperiod (public_id, created_at, livemode, starts, ends, status, trial_balance_hash)
+VALUES (%s, %s, %s, %s, %s, 'open', '') ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def share(*, livemode: bool, day: date, kinds: Collection[str], actor: Actor, at: datetime) -> LedgerPeriod:
+    """Hold the period of `day` open until the transaction ends; opens the calendar month when no period covers it.
+
+    The lock comes before the status is read: otherwise an entry slips in behind the hash of a closing.
+    Raises Refused "period_closed" (also when softly closed for one of `kinds`) or "period_missing".
+    """
+    period = find(livemode=livemode, day=day) or _open_month(livemode=livemode, day=day, actor=actor, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, period.pk])
+    period.refresh_from_db()
+    if period.status == "closed" or (period.status == "soft" and not AFTER_SOFT.issuperset(kinds)):
+        seen = f"{period.starts} to {period.ends} is {period.status}"
+        reason = Reason("period_closed", "the period takes no such entry", "/effective_date", seen, "open")
+        raise Refused("period_closed", f"The period of {day} is {period.status}.", [reason])
+    return period
+
+
+def find(*, livemode: bool, day: date) -> LedgerPeriod | None:
+    """The period that covers `day`, or None."""
+    return LedgerPeriod.objects.filter(livemode=livemode, starts__lte=day, ends__gt=day).first()
+
+
+def close(*, period: LedgerPeriod, actor: Actor, at: datetime) -> str:
+    """Close a period for ever and return the hash of its trial balance (SHA-256 of JCS: account, currency, micro).
+
+    Waits for everybody who is posting into it. Raises Refused("state_conflict") when it is closed.
+    """
+    with unit(actor):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, period.pk])
+        period.refresh_from_db()
+        rows = queries.trial_balance(livemode=period.livemode, before=period.ends)
+        found = digests.of_json([[row.code, row.currency, str(row.balance_micro)] for row in rows])
+        states.advance(period, "closed", actor=actor, at=at, trial_balance_hash=found)
+        return found
+
+
+def _open_month(*, livemode: bool, day: date, actor: Actor, at: datetime) -> LedgerPeriod:
+    starts = day.replace(day=1)
+    ends = date(starts.year + starts.month // 12, starts.month % 12 + 1, 1)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [identity.fresh(at), at, livemode, starts, ends])
+        opened = cursor.fetchone() is not None
+    period = find(livemode=livemode, day=day)
+    if period is None:
+        raise Refused("period_missing", f"No period covers {day} and the month cannot be opened: it overlaps another.")
+    if opened:
+        after = {"starts": starts.isoformat(), "ends": ends.isoformat()}
+        audit.record(actor=actor, act="ledger_period.open", subject=period.name_id, at=at, after=after)
+    return period
