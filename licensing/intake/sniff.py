@@ -51,7 +51,16 @@ def sniff(path: Path, *, format: str = "auto") -> Sniffed:
     encoding = encodings.detect(path, declared)
     text = _head_text(path, encoding)
     chosen = _format(text) if format == "auto" else _asked(format)
+    if chosen == "jsonl":
+        encoding = _strict(encoding)
     return Sniffed(chosen, encoding, tuple(_encoding_issue(encoding)))
+
+
+def _strict(encoding: Encoding) -> Encoding:
+    """JSON Lines are UTF-8 and nothing else (RFC 8259, 8.1): lines that are not are reported one by one."""
+    if encoding.wide:
+        issues.refuse("format_unsupported", seen=f"{encoding.read} JSON", expected="UTF-8 JSON Lines")
+    return Encoding("", "utf-8", encoding.bom, encoding.first_bad, mixed=encoding.wrong)
 
 
 def _asked(format: str) -> Format:

@@ -132,8 +132,8 @@ class _Message:
         to_reference(product, self._info.version, short=self._short)
         notes.record = text(product, "RecordReference")
         record = _product(product, frame, notes, self._header())
-        found = tuple(replace(issue, record=record.ref) for issue in notes.outcome_issues())
-        return Outcome(frame.position.line, record.ref, record, found)
+        notes.record = record.ref
+        return Outcome(frame.position.line, record.ref, record, notes.outcome_issues())
 
     def _decode(self, frame: Frame, notes: Notes) -> str:
         bad = encodings.bad_in(frame.raw, self._codec, frame.position.line, frame.position.column)

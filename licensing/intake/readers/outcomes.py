@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from licensing.catalogue import identifiers
@@ -75,8 +75,8 @@ class Notes:
         )
 
     def outcome_issues(self) -> tuple[Issue, ...]:
-        """All notes, each naming the record."""
-        return tuple(self.found)
+        """All notes, each naming the record (`record` may have been learned after some of them)."""
+        return tuple(replace(issue, record=issues.shown(self.record)) for issue in self.found)
 
     def date(self, text: str, path: str, *, line: int = 0) -> DateFact | None:
         """A date fact, with a note when it cannot be read; None for an empty text."""
