@@ -63,11 +63,34 @@ class Clearance(Named, Tenant):
     status = models.CharField(max_length=10, default="deciding")
 
 
-class Decision(models.Model):
-    """One work's answer. `detail` carries cells, licensors with terms versions and claims, and what would change it."""
+class ClearanceFit(models.Model):
+    """What the rules said of one distinct set of rights in a clearance: many works share it. `detail` names the cells."""
 
-    clearance = models.ForeignKey(Clearance, models.CASCADE, related_name="decisions")
-    work = models.ForeignKey("licensing.Work", models.PROTECT, related_name="+")
+    clearance = models.ForeignKey(Clearance, models.CASCADE, related_name="fits")
+    number = models.IntegerField()
+    outcome = models.CharField(max_length=14)
+    kind = models.CharField(max_length=14, blank=True)
+    reasons: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list)
+    considered: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list)
+    notes: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list)
+    assurance = models.CharField(max_length=10, blank=True)
+    detail = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["clearance", "number"], name="clearance_fit_once")]
+
+
+class Decision(models.Model):
+    """One work's answer, written in bulk and never changed.
+
+    `claims`, `shares` and `versions` are parallel: for root claim claims[i], whose splits are paid, shares[i] ppm are
+    licensed under terms version versions[i]. They are empty where no terms are needed. The cells of each reason are in
+    the fit. There is no database check of the two long keys: rows come from one INSERT..SELECT over the very tables.
+    """
+
+    clearance = models.ForeignKey(Clearance, models.CASCADE, related_name="decisions", db_constraint=False)
+    work = models.ForeignKey("licensing.Work", models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    fit = models.IntegerField()  # number of the ClearanceFit
     outcome = models.CharField(max_length=14)  # cleared, needs_approval, refused
     kind = models.CharField(max_length=14, blank=True)  # terms, open_licence, public_domain, mixed
     reasons: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list)
@@ -75,7 +98,9 @@ class Decision(models.Model):
     notes: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list)
     price_micro = models.BigIntegerField(null=True)
     assurance = models.CharField(max_length=10, blank=True)
-    detail = models.JSONField(null=True)
+    claims: models.Field[list[int], list[int]] = ArrayField(models.BigIntegerField(), default=list)
+    shares: models.Field[list[int], list[int]] = ArrayField(models.IntegerField(), default=list)
+    versions: models.Field[list[int], list[int]] = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["clearance", "work"], name="decision_once")]
@@ -89,6 +114,7 @@ class Approval(Named, Tenant):
 
     clearance = models.ForeignKey(Clearance, models.PROTECT, related_name="+")
     work = models.ForeignKey("licensing.Work", models.PROTECT, related_name="+")
+    version = models.ForeignKey("licensing.TermsVersion", models.PROTECT, null=True, related_name="+")
     status = models.CharField(max_length=10, default="waiting")
     due_at = models.DateTimeField()
     answer = models.JSONField(null=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField, DateRangeField
 from django.db import models
@@ -206,6 +207,17 @@ class TermsVersion(models.Model):
     approval = models.CharField(max_length=8, default="auto")
     currency = models.CharField(max_length=3)
     price = models.JSONField(null=True)
+    # The columns below are read from `price`, `body` and `conditions` by a trigger, whatever is sent (pricing.md).
+    exclusive = models.BooleanField(default=False)
+    conditions_count = models.IntegerField(default=0)
+    price_flat = models.BigIntegerField(default=0)
+    price_tokens = models.BigIntegerField(default=0)
+    price_words = models.BigIntegerField(default=0)
+    price_characters = models.BigIntegerField(default=0)
+    price_minutes = models.BigIntegerField(default=0)
+    price_minimum = models.BigIntegerField(default=0)
+    price_measures = models.IntegerField(default=0)  # measures it needs, bits of clearing.facts.MEASURES; -1: no price
+    price_multipliers = models.JSONField(null=True)
     body = models.JSONField()
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField()
@@ -287,26 +299,50 @@ class CopyrightStatus(models.Model):
     computed_at = models.DateTimeField()
 
 
-class Termset(models.Model):
-    """A distinct canonical list of (cells, licensor, share, period, assurance, consent, terms versions)."""
+class RightsItem(models.Model):
+    """One claim, withhold, reservation, encumbrance, conflict, licence or status as clearing reads it, without its id.
 
-    sha256 = models.CharField(max_length=64, unique=True)
-    body = models.JSONField()
+    Content-addressed: the key is the first half of the SHA-256 of what it says, so equal facts are one row, never
+    changed. What the columns mean per kind is written in docs/algorithms/clearing.md and `clearing.facts`.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=12)  # claim, withhold, reserve, encumbrance, conflict, licence, status
+    licensor = models.BigIntegerField(null=True)  # organisation that speaks for a claim or licence
+    parent = models.IntegerField(null=True)  # place of the parent claim among the items; -1: it is not live
+    ppm = models.IntegerField(null=True)
+    actions = models.IntegerField()
+    territories = TerritoriesField()
+    unknown = TerritoriesField(null=True)  # of a status: where nothing is known
+    period = DateRangeField()
+    flags = models.IntegerField()
+    word = models.TextField(blank=True)  # part of a claim, licensee of an encumbrance
+    until = models.DateTimeField(null=True)
+    members: models.Field[list[int], list[int]] = ArrayField(models.IntegerField(), default=list)
+    consenting: models.Field[list[int], list[int]] = ArrayField(models.IntegerField(), default=list)
+
+
+class Termset(models.Model):
+    """A distinct list of rights items (in order), offers and known measures; content-addressed, never changed."""
+
+    id = models.UUIDField(primary_key=True)
+    items: models.Field[list[UUID], list[UUID]] = ArrayField(models.UUIDField())
+    offers: models.Field[list[int], list[int]] = ArrayField(models.BigIntegerField())  # terms versions
+    known = models.IntegerField()
 
 
 class WorkClear(models.Model):
     """The projection the engine reads, one row per work, kept by statement triggers (architecture.md)."""
 
     work = models.OneToOneField("licensing.Work", models.CASCADE, primary_key=True, related_name="+")
+    public_id = models.UUIDField()
     organisation = models.ForeignKey("accounts.Organisation", models.PROTECT, related_name="+")
     catalogue = models.ForeignKey("licensing.Catalogue", models.PROTECT, related_name="+")
     livemode = models.BooleanField()
     flags = models.BigIntegerField(default=0)
-    termset = models.ForeignKey(Termset, models.PROTECT, null=True, related_name="+")
-    public_domain = TerritoriesField()
-    status_unknown = TerritoriesField()
+    termset = models.ForeignKey(Termset, models.PROTECT, related_name="+")
+    claims: models.Field[list[int], list[int]] = ArrayField(models.BigIntegerField(), default=list)
     characters = models.BigIntegerField(null=True)
     words = models.BigIntegerField(null=True)
     tokens = models.BigIntegerField(null=True)
     seconds = models.BigIntegerField(null=True)
-    pixels = models.BigIntegerField(null=True)
