@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from django.db import models
 
@@ -24,6 +25,11 @@ class Named(models.Model):
     def name_id(self) -> str:
         """The id the API and the audit log print, e.g. ``wrk_01J...``."""
         return ids.encode(self.PREFIX, self.public_id)
+
+    @classmethod
+    def decode(cls, name: str) -> UUID:
+        """The key behind a public id of this table. Raises ValueError for anything else."""
+        return ids.decode(cls.PREFIX, name)
 
 
 class Tenant(models.Model):

@@ -173,6 +173,9 @@ class AuditRow(models.Model):
     at = models.DateTimeField()
     xid = models.BigIntegerField(default=0)
 
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["xid", "id"], name="audit_order")]
+
 
 class AuditLink(models.Model):
     """The hash chain over audit rows, per organisation, in (xid, id) order; written by the `audit.chain` job."""

@@ -144,7 +144,7 @@ def register(*, catalogue: Catalogue, actor: Actor, at: datetime) -> int:
                 organisation_id=catalogue.organisation_id,
             )  # fmt: skip
             events.emit(
-                "works.registered", catalogue.name_id, actor=actor, at=at, organisation_id=catalogue.organisation_id,
+                "work.registered", catalogue.name_id, actor=actor, at=at, organisation_id=catalogue.organisation_id,
                 livemode=actor.livemode, data=after,
             )  # fmt: skip
     return changed

@@ -8,6 +8,8 @@ from types import MappingProxyType
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "import.committed": "An upload's good records are in the catalogue.",
+        "work.registered": "Works of a catalogue are registered and can be licensed where rights allow.",
+        "claim.declared": "A party asserts rights in works.",
         "work.withdrawn": "A work may no longer be delivered.",
         "conflict.opened": "Two claims contradict each other; money on the cells waits.",
         "conflict.decided": "A conflict has a winner.",

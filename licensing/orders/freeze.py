@@ -14,17 +14,17 @@ from licensing.orders.models import Quote
 LINES = """
 INSERT INTO licensing_quoteline (quote_id, work_id, decision_id, price_micro, detail)
 SELECT %(quote)s, d.work_id, d.id, coalesce(d.price_micro, 0),
-       jsonb_build_object('kind', d.kind, 'price', d.detail -> 'price')
+       jsonb_build_object('kind', d.kind)
 FROM licensing_decision d
 WHERE d.clearance_id = %(clearance)s AND d.outcome = 'cleared' AND NOT d.work_id = ANY(%(excluded)s)
 """
 
 SHARES = """
 INSERT INTO licensing_quoteshare (line_id, claim_id, organisation_id, share_ppm, terms_version_id, split_version_id)
-SELECT l.id, s.claim_id, s.organisation_id, s.share_ppm, s.terms_version_id, v.id
+SELECT l.id, s.claim_id, t.organisation_id, s.share_ppm, s.terms_version_id, v.id
 FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
-CROSS JOIN LATERAL jsonb_to_recordset(d.detail -> 'licensors')
-  AS s(claim_id bigint, organisation_id bigint, share_ppm int, terms_version_id bigint)
+CROSS JOIN LATERAL unnest(d.claims, d.shares, d.versions) AS s(claim_id, share_ppm, terms_version_id)
+JOIN licensing_termsversion tv ON tv.id = s.terms_version_id JOIN licensing_terms t ON t.id = tv.terms_id
 JOIN LATERAL (
   SELECT v.id FROM licensing_splitversion v
   WHERE v.claim_id = s.claim_id AND v.valid @> %(on)s::date
@@ -38,7 +38,7 @@ WHERE l.quote_id = %(quote)s
 UNSPLIT = """
 SELECT DISTINCT w.public_id, c.public_id
 FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
-CROSS JOIN LATERAL jsonb_to_recordset(d.detail -> 'licensors') AS s(claim_id bigint)
+CROSS JOIN LATERAL unnest(d.claims) AS s(claim_id)
 JOIN licensing_work w ON w.id = l.work_id JOIN licensing_claim c ON c.id = s.claim_id
 WHERE l.quote_id = %(quote)s AND l.price_micro > 0
   AND NOT EXISTS (SELECT 1 FROM licensing_quoteshare q WHERE q.line_id = l.id AND q.claim_id = s.claim_id)

@@ -132,6 +132,7 @@ def expire(*, quote: Quote, actor: Actor, at: datetime) -> None:
         if held.status == "issued" and held.expires_at <= at:
             states.advance(held, "expired", actor=actor, at=at)
             rights.end_encumbrances(source=held.name_id, actor=actor, at=at)
+            _emit("quote.expired", held, actor, at)
 
 
 def cells_of(quote: Quote, at: datetime) -> recheck.Cells:

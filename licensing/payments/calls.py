@@ -1,0 +1,56 @@
+"""Calls to Stripe that survive us: written down before they are made, answered afterwards, resumed under the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from accounts import states
+from accounts.errors import Refused
+from accounts.unit import Actor, unit
+from licensing.kernel import digests
+from licensing.payments import gateway
+from licensing.payments.facts import Kind, Outcome
+from licensing.payments.models import StripeCall
+
+T = TypeVar("T")
+
+
+def configured() -> gateway.Gateway:
+    """The gateway of this deployment: Stripe, or the local stand-in where no key is configured."""
+    return gateway.Gateway(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE)
+
+
+def write_down(*, key: str, subject: str, method: str, params: Mapping[str, Any], at: datetime) -> StripeCall:
+    """Store a call in the caller's unit, before it is made. A key is never used with other parameters.
+
+    Raises Refused("call_key_conflict").
+    """
+    digest = digests.of_json(dict(params))
+    call, _ = StripeCall.objects.get_or_create(
+        key=key,
+        defaults={
+            "subject": subject, "method": method, "params": dict(params), "params_hash": digest, "first_sent_at": at,
+        },
+    )  # fmt: skip
+    if call.params_hash != digest:
+        raise Refused("call_key_conflict", f"The key {key} was used with other parameters.")
+    return call
+
+
+def answered(*, call: StripeCall, outcome: Outcome[T], actor: Actor, at: datetime) -> None:
+    """Keep what Stripe said; a call whose effect is unknown stays open and is looked up before anything else is sent."""
+    with unit(actor):
+        held = StripeCall.objects.select_for_update().get(pk=call.pk)
+        if held.status == "answered":
+            return
+        said: dict[str, Any] = {"kind": str(outcome.kind)}
+        if outcome.problem is not None:
+            said |= {"code": outcome.problem.code, "message": outcome.problem.message}
+        unknown = outcome.kind is Kind.RETRY or (outcome.problem is not None and outcome.problem.state_unknown)
+        to = "unknown" if unknown else "answered"
+        if held.status != to:
+            states.advance(held, to, actor=actor, at=at, response=said)
