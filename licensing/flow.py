@@ -1,4 +1,7 @@
-"""The whole chain on one screen: which event leads to which jobs. The only module that knows both ends of a hand-over."""
+"""The whole chain on one screen: which event leads to which jobs.
+
+The only module that knows both ends of a hand-over.
+"""
 
 from __future__ import annotations
 

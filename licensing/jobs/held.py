@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from psycopg.types.json import Jsonb
 
 from accounts.unit import SYSTEM, Actor, current, unit
 
@@ -31,6 +30,7 @@ class Held:
     """A claimed job. `at` is the database's time of the claim; `token` fences every commit."""
 
     id: int
+    name: str
     kind: str
     subject: str
     actor: Actor
@@ -54,7 +54,7 @@ UPDATE licensing_job SET lease_until = clock_timestamp() + make_interval(secs =>
   progress_done = %s, progress_total = %s, progress_unit = %s
 WHERE id = %s AND token = %s AND status = 'running' RETURNING cancel_requested
 """
-_CHECKPOINT = "UPDATE licensing_job SET cursor = %s WHERE id = %s AND token = %s AND status = 'running'"
+_CHECKPOINT = "UPDATE licensing_job SET cursor = %s::jsonb WHERE id = %s AND token = %s AND status = 'running'"
 
 
 def prove(job: Held) -> None:
@@ -78,7 +78,7 @@ def _prove(job: Held, cursor: CursorWrapper) -> None:
     cursor.execute(_PROVE, [job.lease_seconds, job.done, job.total, job.unit, job.id, job.token])
     row = cursor.fetchone()
     if row is None:
-        raise LeaseLost(f"job {job.id} ({job.kind}) belongs to somebody else now")
+        raise LeaseLost(f"{job.name} ({job.kind}) belongs to somebody else now")
     job.cancel = bool(row[0])
 
 
@@ -122,9 +122,9 @@ def checkpoint(value: Any) -> None:
 
 def _checkpoint(job: Held, value: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_CHECKPOINT, [Jsonb(value), job.id, job.token])
+        cursor.execute(_CHECKPOINT, [json.dumps(value), job.id, job.token])
         if cursor.rowcount != 1:
-            raise LeaseLost(f"job {job.id} ({job.kind}) belongs to somebody else now")
+            raise LeaseLost(f"{job.name} ({job.kind}) belongs to somebody else now")
 
 
 def loaded(stored: Any) -> Any:

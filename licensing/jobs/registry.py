@@ -1,4 +1,4 @@
-"""Which function does which kind of work. Capabilities register in their `tasks.py`; `licensing.tasks` imports those."""
+"""Which function does which kind of work: capabilities register in `tasks.py`, `licensing.tasks` imports those."""
 
 from __future__ import annotations
 
@@ -45,9 +45,12 @@ def handler(name: str, *, queue: str | None = None, every: timedelta | None = No
     return register
 
 
-def find(name: str) -> Kind | None:
-    """The kind called `name`, or None when no imported module registered it."""
-    return _kinds.get(name)
+def get(name: str) -> Kind:
+    """The kind called `name`. Raises LookupError when no imported module registered it."""
+    found = _kinds.get(name)
+    if found is None:
+        raise LookupError(f"no imported module handles {name}")
+    return found
 
 
 def queue_of(name: str) -> str:

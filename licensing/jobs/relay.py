@@ -6,26 +6,27 @@ Any number of relays may run; each row is handled by one of them (FOR UPDATE SKI
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 
 from accounts import audit
 from accounts.unit import SYSTEM, now, system, unit
 from licensing.jobs import doorbell, registry, rules, services
-from licensing.kernel import ids
 from licensing.jobs.models import Job
+from licensing.kernel import ids
 
 BATCH = 500
 
 log = logging.getLogger(__name__)
 
 # The pauses are those of rules.ring_pause, spelled for the database.
-_DUE = f"""
+_DUE = """
 UPDATE licensing_job SET rings = rings + 1,
-  ring_at = %(at)s + make_interval(secs => least({rules.RING_FIRST} * 2 ^ least(rings, 20), {rules.RING_LONGEST}))
+  ring_at = %(at)s + make_interval(secs => least(%(first)s * 2 ^ least(rings, 20), %(longest)s))
 WHERE id IN (SELECT id FROM licensing_job WHERE status = 'ready' AND ring_at <= %(at)s
              ORDER BY ring_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 RETURNING id, queue
@@ -51,6 +52,10 @@ class Tick:
     released: int = 0
     dead: int = 0
     made: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """The counts by name."""
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -86,7 +91,8 @@ class Relay:
 
 def _due(at: datetime, done: Tick) -> None:
     with connection.cursor() as sql:
-        sql.execute(_DUE, {"at": at, "batch": BATCH})
+        values: dict[str, Any] = {"at": at, "batch": BATCH, "first": rules.RING_FIRST, "longest": rules.RING_LONGEST}
+        sql.execute(_DUE, values)
         found = [(int(job_id), str(queue)) for job_id, queue in sql.fetchall()]
     done.rung = len(found)
     if found:

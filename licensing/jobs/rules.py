@@ -1,13 +1,10 @@
-"""How long a lease lasts, how pauses grow, which queue a kind belongs to: pure arithmetic."""
+"""How pauses grow, which queue a kind belongs to: pure arithmetic."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 QUEUES = ("default", "intake", "royalties", "delivery", "hooks")
-
-LEASE_SECONDS = 60
-"""A worker that is silent for this long has lost its job. It renews three times as often."""
 
 MAX_ATTEMPTS = 12
 REFUSED_ATTEMPTS = 3

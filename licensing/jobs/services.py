@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import identity, states
 from accounts.errors import Refused
@@ -15,10 +15,10 @@ from licensing.jobs import doorbell, registry, rules
 from licensing.jobs.models import Job
 
 _INSERT = """
-INSERT INTO licensing_job (public_id, created_at, organisation_id, livemode, actor, kind, subject, queue, status,
-  attempts, max_attempts, due_at, ring_at, rings, progress_done, progress_unit, last_error, cancel_requested, dedupe_key)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'ready', 0, %s, %s, %s, %s, 0, '', '', false, %s)
-ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+INSERT INTO licensing_job (public_id, created_at, organisation_id, livemode, actor, kind, subject, queue, max_attempts,
+  due_at, ring_at, rings, dedupe_key, status, attempts, progress_done, progress_unit, last_error, cancel_requested)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'ready', 0, 0, '', '', false)
+ON CONFLICT (dedupe_key) DO NOTHING RETURNING *
 """
 
 
@@ -41,30 +41,16 @@ def enqueue(
     """
     due = due_at or at
     now = due <= at
-    job = Job(
-        public_id=identity.fresh(at),
-        created_at=at,
-        organisation_id=organisation_id if organisation_id is not None else actor.organisation_id,
-        livemode=actor.livemode,
-        actor=actor.name,
-        kind=kind,
-        subject=subject,
-        queue=queue or registry.queue_of(kind),
-        max_attempts=max_attempts,
-        due_at=due,
-        ring_at=at + rules.ring_pause(1) if now else due,
-        rings=1 if now else 0,
-        dedupe_key=dedupe_key,
-    )
+    whose = organisation_id if organisation_id is not None else actor.organisation_id
+    values: list[object] = [identity.fresh(at), at, whose, actor.livemode, actor.name, kind, subject]
+    values += [queue or registry.queue_of(kind), max_attempts]
+    values += [due, at + rules.ring_pause(1) if now else due, 1 if now else 0, dedupe_key]
     with _joined(actor):
-        found = _insert(job)
-        if found is None:
-            return None
-        job.pk = found
-        job._state.adding = False
-        if now:
-            transaction.on_commit(partial(doorbell.ring, [(found, job.queue)]))
-    return job
+        for job in Job.objects.raw(_INSERT, values):
+            if now:
+                transaction.on_commit(partial(doorbell.ring, [(job.pk, job.queue)]))
+            return job
+    return None
 
 
 def cancel(*, job: Job, actor: Actor, at: datetime) -> None:
@@ -86,18 +72,10 @@ def revive(*, job: Job, actor: Actor, at: datetime) -> None:
         held = Job.objects.select_for_update().get(pk=job.pk)
         if held.status != "dead":
             raise Refused("state_conflict", f"{held.name_id} is {held.status}, not dead.")
-        states.advance(held, "ready", actor=actor, at=at, attempts=0, due_at=at, ring_at=at, rings=0, finished_at=None)
+        fresh = {"attempts": 0, "due_at": at, "ring_at": at, "rings": 0, "finished_at": None, "cancel_requested": False}
+        states.advance(held, "ready", actor=actor, at=at, **fresh)
 
 
 def _joined(actor: Actor) -> AbstractContextManager[Unit | None]:
     """The caller's transaction, whoever holds it: a service may leave work for another actor."""
     return nullcontext(current()) if current() is not None else unit(actor)
-
-
-def _insert(job: Job) -> int | None:
-    values = [job.public_id, job.created_at, job.organisation_id, job.livemode, job.actor, job.kind, job.subject]
-    values += [job.queue, job.max_attempts, job.due_at, job.ring_at, job.rings, job.dedupe_key]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, values)
-        row = cursor.fetchone()
-    return int(row[0]) if row else None

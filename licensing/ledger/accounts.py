@@ -66,7 +66,7 @@ def owner_of(code: str) -> str:
 def line_of(code: str) -> Chart:
     """The line of the chart a code belongs to.
 
-    Raises ValueError with a sentence for an unknown word, a missing or superfluous owner, or a code over 120 characters.
+    Raises ValueError with a sentence for an unknown word, a missing or superfluous owner, a code over 120 characters.
     """
     name, colon, owner = code.partition(":")
     found = CHART.get(name)

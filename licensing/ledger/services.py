@@ -1,4 +1,4 @@
-"""The only writer of the books (architecture.md, rule 7). The database guards every rule a second time (0002_ledger)."""
+"""The only writer of the books; the database guards every rule a second time (migration 0002_ledger)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ INSERT INTO licensing_ledgerentry (public_id, created_at, livemode, idem_key, ki
 SELECT w.public_id, %(at)s, w.livemode, w.idem_key, w.kind, w.effective_date, w.occurred_at, %(at)s, w.source, r.id,
   %(actor)s, w.memo, w.rule_version, w.payload_hash, 0, 0
 FROM unnest(%(public_id)s::uuid[], %(livemode)s::boolean[], %(idem_key)s::text[], %(kind)s::text[],
-  %(effective_date)s::date[], %(occurred_at)s::timestamptz[], %(source)s::text[], %(reverses)s::uuid[], %(memo)s::text[],
-  %(rule_version)s::text[], %(payload_hash)s::text[])
+  %(effective_date)s::date[], %(occurred_at)s::timestamptz[], %(source)s::text[], %(reverses)s::uuid[],
+  %(memo)s::text[], %(rule_version)s::text[], %(payload_hash)s::text[])
   WITH ORDINALITY AS w(public_id, livemode, idem_key, kind, effective_date, occurred_at, source, reverses, memo,
   rule_version, payload_hash, place)
 LEFT JOIN licensing_ledgerentry r ON r.public_id = w.reverses
