@@ -113,7 +113,7 @@ def _keep(line: tuple[Any, ...], rights: Rights) -> bool:
         raise Wrong("works_status", WORKS, f"unknown status {status!r}", work=work_id)
     if (terms_id, terms_hash) not in rights.terms:
         raise Wrong("works_terms", WORKS, f"terms {terms_id} are not in {TERMS}", work=work_id)
-    licensed = status == "licensed"
+    licensed: bool = status == "licensed"
     if licensed is (work_id in rights.tombstones):
         raise Wrong("tombstone", WORKS, f"{status}, against {TOMBSTONES}", work=work_id)
     work = Work(terms_id, terms_hash, licence, shard, shard_count, licensed)

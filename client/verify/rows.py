@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from pathlib import Path
-from random import Random
+from secrets import SystemRandom
 from typing import Any
 
 from .hashing import cell, merkle, row_sha256, shard_key
@@ -117,7 +117,7 @@ def choose(folder: Path, shards: list[dict[str, Any]], sample: int | None) -> di
     for stated in shards:
         table = Table(folder, stated["path"], ROW_TYPES)
         groups += [(stated["path"], group, table.group_rows(group)) for group in range(table.groups)]
-    Random().shuffle(groups)
+    SystemRandom().shuffle(groups)
     chosen: dict[str, set[int]] = {}
     for path, group, rows in groups:
         if sample <= 0:

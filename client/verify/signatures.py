@@ -53,16 +53,19 @@ class Trust:
 def read_trust(data: bytes, pins: frozenset[str]) -> Trust:
     """Trust file; Unusable when it is malformed or a record is not signed by its root."""
     try:
-        document = parse(data)
-        if document["format"] != "licet-trust-1":
-            raise ValueError("unknown format")
-        for record in document["keys"]:
-            signed = verify(record, "trust file")
-            if record["format"] != "licet-key-1" or signed.key.split("#")[0] != document["root"]:
-                raise ValueError(f"key record {record['id']} is not signed by the root")
-        return Trust({record["id"]: record for record in document["keys"]}, pins)
+        return Trust(_records(parse(data)), pins)
     except (ValueError, KeyError, TypeError, Wrong) as error:
         raise Unusable(f"the trust file cannot be used: {error}") from None
+
+
+def _records(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if document["format"] != "licet-trust-1":
+        raise ValueError("unknown format")
+    for record in document["keys"]:
+        signed = verify(record, "trust file")
+        if record["format"] != "licet-key-1" or signed.key.split("#")[0] != document["root"]:
+            raise ValueError(f"key record {record['id']} is not signed by the root")
+    return {record["id"]: record for record in document["keys"]}
 
 
 def verify(document: dict[str, Any], path: str) -> Signed:
@@ -70,12 +73,8 @@ def verify(document: dict[str, Any], path: str) -> Signed:
     try:
         proof = document["proof"]
         options = {name: value for name, value in proof.items() if name != "proofValue"}
+        public = _proof_key(options, document.get("@context"))
         unsigned = {name: value for name, value in document.items() if name != "proof"}
-        if any(options.get(name) != value for name, value in FIXED.items()):
-            raise ValueError("the proof is not an eddsa-jcs-2022 assertion")
-        if options.get("@context") != document.get("@context"):
-            raise ValueError("the contexts of proof and document differ")
-        public = public_key(options["verificationMethod"])
         data = hashlib.sha256(jcs(options)).digest() + hashlib.sha256(jcs(unsigned)).digest()
         Ed25519PublicKey.from_public_bytes(public).verify(_unbase58(proof["proofValue"]), data)
         return Signed(options["verificationMethod"], hashlib.sha256(public).hexdigest(), moment(options["created"]))
@@ -83,6 +82,14 @@ def verify(document: dict[str, Any], path: str) -> Signed:
         raise Wrong("signature", path, "the signature does not fit the document") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Wrong("signature", path, f"the proof cannot be used: {error}") from None
+
+
+def _proof_key(options: dict[str, Any], context: object) -> bytes:
+    if any(options.get(name) != value for name, value in FIXED.items()):
+        raise ValueError("the proof is not an eddsa-jcs-2022 assertion")
+    if options.get("@context") != context:
+        raise ValueError("the contexts of proof and document differ")
+    return public_key(options["verificationMethod"])
 
 
 def public_key(method: str) -> bytes:

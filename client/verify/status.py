@@ -39,9 +39,10 @@ def read_status(folder: Path, grant: str, test: bool, options: Options) -> Publi
         try:
             document = read_signed(path, path.name)
             signed = verify(document, path.name)
-            if options.trust is None or not options.trust.authenticates(signed, path.name, test=test):
-                raise ValueError("not signed by a trusted key")
-            _keep(published, document, grant, options.at)
+            if options.trust is not None and options.trust.authenticates(signed, path.name, test=test):
+                _keep(published, document, grant, options.at)
+            else:
+                published.unusable = f"{path.name}: not signed by a trusted key"
         except (Wrong, KeyError, TypeError, ValueError) as error:
             published.unusable = f"{path.name}: {error}"
     return published

@@ -17,7 +17,7 @@ _ROWS: Final = 50
 
 def build(facts: ReleaseFacts, attributions: Sequence[Attribution]) -> bytes:
     """The card in UTF-8; `attributions` are the first (at most 100) lines of attribution.csv."""
-    counts = facts_of.counts(facts.shards)
+    counts = facts_of.counts(facts)
     lines = [*_front(facts, counts), "", f"# {_line(facts.name)}", "", _line(facts.description), ""]
     if not facts.livemode:
         lines += ["**Test data. This licence was made in test mode and permits nothing.**", ""]

@@ -80,7 +80,7 @@ def build(facts: ReleaseFacts, files: Sequence[FileFacts]) -> dict[str, Any]:
         "usageInfo": _usage(facts),
         "creator": {"@type": "sc:Organization", "name": facts.operator.name, "url": facts.operator_url},
         "publisher": {"@type": "sc:Organization", "name": facts.operator.name, "url": facts.operator_url},
-        "inLanguage": [tag for tag in facts_of.counts(facts.shards)["language"] if tag != "und"],
+        "inLanguage": [tag for tag in facts_of.counts(facts)["language"] if tag != "und"],
         "isLiveDataset": False,
         "citeAs": f"{facts.name}, release {facts.number} of {facts.grant_id}, {facts.url}",
         "rai:dataCollection": "Delivered by rights holders or taken from open and public-domain sources, per work.",

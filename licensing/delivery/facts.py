@@ -15,7 +15,7 @@ from licensing.grants.tree import LicensedWork
 LICENSED: Final = "licensed"
 WITHDRAWN: Final = "withdrawn"
 SENTINEL: Final = "sentinel"
-KINDS: Final = ("initial", "addition", "withdrawal", "correction", "renewal", "compaction")
+KINDS: Final = ("first", "addition", "withdrawal", "correction", "renewal", "compaction")
 
 
 class WorkLine(NamedTuple):
@@ -67,7 +67,7 @@ class ReleaseFacts:
     """One release. `works` is every line of the grant's version in leaf order (`tree.ordered`), sentinels too.
 
     `shards` in shard order, each present as `shard_name(order, sha256)`; `certificate` the signed bytes;
-    `secret` the grant's; `url` the release's page, `operator_url` the issuer's.
+    `secret` the grant's; `url` the release's page, `operator_url` the issuer's; `counts` None = those of the shards.
     """
 
     release_id: str
@@ -92,6 +92,7 @@ class ReleaseFacts:
     attributions: Iterable[Attribution] = ()
     tombstones: Sequence[Tombstone] = ()
     licence_texts: Mapping[str, bytes] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] | None = None
     previous: Previous | None = None
     certificate_pdf: bytes | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
@@ -103,10 +104,12 @@ def shard_files(shards: Sequence[ShardFacts]) -> Iterator[FileFacts]:
         yield FileFacts(shard_name(order, shard.sha256), shard.bytes, shard.sha256)
 
 
-def counts(shards: Sequence[ShardFacts]) -> dict[str, dict[str, int]]:
-    """Documents by form, language and licence over all shards."""
+def counts(facts: ReleaseFacts) -> dict[str, dict[str, int]]:
+    """Documents (rows with sequence 1) by form, language (`und` when unknown) and licence."""
+    if facts.counts is not None:
+        return {name: dict(values) for name, values in facts.counts.items()}
     total: dict[str, dict[str, int]] = {"form": {}, "language": {}, "licence": {}}
-    for shard in shards:
+    for shard in facts.shards:
         for name, values in shard.counts.items():
             for value, number in values.items():
                 total[name][value] = total[name].get(value, 0) + number

@@ -65,9 +65,7 @@ def write_folder(folder: Path, facts: ReleaseFacts, signer: Signer) -> FolderFac
     return FolderFacts((*files, written), written.sha256, unsigned["rows"]["root"], works)
 
 
-def manifest(
-    facts: ReleaseFacts, files: Sequence[FileFacts], works: WorksRoot, tombstones_root: str
-) -> dict[str, Any]:
+def manifest(facts: ReleaseFacts, files: Sequence[FileFacts], works: WorksRoot, tombstones_root: str) -> dict[str, Any]:
     """The unsigned manifest: every file but itself, shards with their roots, roots of works and terms, counts."""
     return {
         "format": FORMAT if facts.livemode else TEST_FORMAT,
@@ -105,7 +103,7 @@ def manifest(
         "works": {"count": works.works, "leaves": works.leaves, "root": works.root},
         "terms": _terms(facts),
         "tombstones": {"count": len(facts.tombstones), "root": tombstones_root},
-        "counts": facts_of.counts(facts.shards),
+        "counts": facts_of.counts(facts),
         "tools": {"parquet": WRITER, **facts.tools},
     }
 

@@ -157,31 +157,46 @@ def _contributors(values: tuple[Contributor, ...]) -> bytes:
 _json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def digest(values: list[bytes | None]) -> bytes:
-    """`row_sha256` (32 bytes) of the cells of a row: each as 8-byte big-endian length and bytes, null = 2^64-1."""
+def measure(values: list[bytes | None]) -> tuple[bytes, int]:
+    """Hash (32 bytes) and raw size of a row's cells.
+
+    The hash frames each cell by its 8-byte big-endian length, null = 2^64-1. The size, as packing counts it,
+    is the sum of the lengths of the cells, null = 0.
+    """
     text = values[_TEXT_AT]
-    hasher = hashlib.sha256(_ROW_DOMAIN + _framed(values[:_TEXT_AT]))
+    before, after = _framed(values[:_TEXT_AT]), _framed(values[_TEXT_AT + 1 :])
+    hasher = hashlib.sha256(_ROW_DOMAIN + before)
+    size = len(before) + len(after) - 8 * (len(values) - 1)
     if text is None:
         hasher.update(_NULL)
     else:  # hashed on its own: a text may be 16 MiB and joining would copy it
         hasher.update(len(text).to_bytes(8, "big"))
         hasher.update(text)
-    hasher.update(_framed(values[_TEXT_AT + 1 :]))
-    return hasher.digest()
+        size += len(text)
+    hasher.update(after)
+    return hasher.digest(), size
+
+
+_LENGTHS: Final = tuple(length.to_bytes(8, "big") for length in range(512))
 
 
 def _framed(values: list[bytes | None]) -> bytes:
-    return b"".join([_NULL if value is None else len(value).to_bytes(8, "big") + value for value in values])
+    return b"".join(
+        [
+            _NULL if value is None else (_LENGTHS[n] if (n := len(value)) < 512 else n.to_bytes(8, "big")) + value
+            for value in values
+        ]
+    )
 
 
 def row_sha256(row: Row) -> str:
     """Hex SHA-256 of a row as release.md defines it."""
-    return digest(cells(row)).hex()
+    return measure(cells(row))[0].hex()
 
 
-def raw_bytes(values: list[bytes | None]) -> int:
-    """Size of a row as packing counts it: the sum of the lengths of its cells (null = 0)."""
-    return sum([len(value) for value in values if value is not None])
+def raw_bytes(row: Row) -> int:
+    """Size of a row as packing counts it."""
+    return measure(cells(row))[1]
 
 
 class ShardKey:
@@ -212,18 +227,18 @@ def shard_name(order: int, sha256: str) -> str:
     return f"data/{order:05d}-{sha256[:12]}.parquet"
 
 
-def cut(text: bytes, limit: int = TEXT_LIMIT) -> Iterator[bytes]:
-    """Cut a UTF-8 text into pieces of at most `limit` bytes; their concatenation is the text, byte for byte.
+def cut(text: bytes, limit: int = TEXT_LIMIT) -> Iterator[tuple[int, int]]:
+    """Spans (start, end) of the pieces of a UTF-8 text, each at most `limit` bytes; joined they are the text.
 
     A piece ends after the last blank line before the limit; without one after the last line feed; without
-    one before the last whole character.
+    one before the last whole character. An empty text is one empty piece.
     """
     start = 0
     while len(text) - start > limit:
         end = _cut_at(text, start, start + limit)
-        yield text[start:end]
+        yield (start, end)
         start = end
-    yield text[start:]
+    yield (start, len(text))
 
 
 def _cut_at(text: bytes, start: int, stop: int) -> int:

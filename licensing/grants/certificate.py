@@ -188,7 +188,7 @@ def _document(facts: CertificateFacts, inline: int) -> dict[str, Any]:
 
 
 def _subject(facts: CertificateFacts, inline: int) -> dict[str, Any]:
-    licensors = sorted(set((party.id, party.name) for party in facts.licensors))
+    licensors = sorted({(party.id, party.name) for party in facts.licensors})
     terms = terms_order(facts.terms)
     return {
         "id": _urn(facts.grant_id),

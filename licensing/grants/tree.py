@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from licensing.kernel import digests
@@ -79,7 +80,7 @@ def ordered(works: Iterable[LicensedWork], holders: Iterable[str]) -> list[Licen
     if missing:
         raise ValueError(f"organisations without sentinels: {sorted(missing)[:3]}")
     everything.sort(key=lambda work: leaf_key(work.organisation_id, work.work_id))
-    for before, after in zip(everything, everything[1:], strict=False):
+    for before, after in pairwise(everything):
         if before[:2] == after[:2]:
             raise ValueError(f"work {after.work_id} is listed twice")
     return everything

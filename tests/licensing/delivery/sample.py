@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from licensing.delivery import folder, format, shards
+from licensing.delivery import folder, shards
 from licensing.delivery.facts import Attribution, ReleaseFacts, WorkLine
-from licensing.delivery.format import Contributor, Row
+from licensing.delivery.format import Contributor, Row, shard_name
 from licensing.delivery.shards import ShardFacts
 from licensing.grants import certificate, tree
 from licensing.grants.certificate import CertificateFacts, ConditionSet, Constraint, Party, Periods, TermsLine
@@ -29,7 +29,12 @@ CATALOGUE = "cat_00000000000000000000000001"
 TERMS = "trm_00000000000000000000000001"
 TERMS_HASH = hashlib.sha256(b"terms").hexdigest()
 STATUS_URL = "https://licet.example/status/revocation-1"
-TEXTS = ("The river kept its own hours.\n\nIt rose at four.\n", "山不过来。\n\n我们过去。\n", "", "Third “quoted” text\n")
+TEXTS = (
+    "The river kept its own hours.\n\nIt rose at four.\n",
+    "山不过来。\n\n我们过去。\n",
+    "",
+    "Third “quoted” text\n",
+)
 
 
 def work_id(number: int) -> str:
@@ -51,7 +56,7 @@ def row(number: int = 1, text: bytes | None = None, **changes: Any) -> Row:
         asset=None,
         sequence=1,
         sequence_count=1,
-        characters=len(content.decode()) if number else None,
+        characters=len(content.decode(errors="replace")) if number else None,
         words=None,
         tokens=None,
         seconds=None,
@@ -132,7 +137,7 @@ def write_shards(root: Path) -> tuple[list[ShardFacts], dict[str, int]]:
     for order, numbers in enumerate(((1, 3, 5, 7), (2, 4, 6, 8))):
         path = root / "data" / "new"
         shard = shards.write_shard([row(number) for number in numbers], path)
-        path.rename(root / format.shard_name(order, shard.sha256))
+        path.rename(root / shard_name(order, shard.sha256))
         facts.append(shard)
         places.update({work_id(number): order for number in numbers})
     return facts, places
@@ -150,7 +155,7 @@ def release_facts(root: Path, livemode: bool = False, **changes: Any) -> Release
     facts = ReleaseFacts(
         release_id="rel_00000000000000000000000001",
         number=1,
-        kind="initial",
+        kind="first",
         created_at=AT,
         livemode=livemode,
         grant_id=GRANT,
