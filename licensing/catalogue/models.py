@@ -208,10 +208,13 @@ class Edition(Named, Tenant):
     medium = models.CharField(max_length=20, blank=True)
     published_not_before = models.DateField(null=True)
     published_not_after = models.DateField(null=True)
+    record = models.JSONField(default=dict)  # all that its sender has said about it, fields merged over time
+    record_sha256 = models.CharField(max_length=64, blank=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["work", "record_ref"], name="edition_ref_once")]
+        indexes: ClassVar = [models.Index(fields=["record_ref"], name="edition_record_ref")]
 
 
 class Identifier(models.Model):

@@ -78,7 +78,7 @@ class ImportRecord(models.Model):
     outcome = models.CharField(max_length=10)  # new, changed, unchanged, erased, rejected
     warned = models.BooleanField(default=False)
     record = models.JSONField(null=True)
-    record_sha256 = models.CharField(max_length=64, blank=True)
+    own_id = models.CharField(max_length=120, blank=True)  # of the work it belongs to, as the grouping decided
     work = models.ForeignKey("licensing.Work", models.SET_NULL, null=True, related_name="+")
     diff = models.JSONField(null=True)
 
