@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts import services as accounts
+from accounts.errors import Reason, Refused
 from accounts.models import ROLES, ApiKey, Organisation, User
 from accounts.permissions import Scope
 from accounts.unit import unit
@@ -187,6 +188,10 @@ class KeyRevocation(Door):
         return Response(present_key(found))
 
 
+
 def by_member(organisation: Organisation, email: str) -> User:
-    """The member with this address; a stranger is nobody here (the key service refuses non-members)."""
-    return User.objects.filter(email__iexact=email, memberships__organisation=organisation).first() or User()
+    """The member with this address. Raises Refused("not_member")."""
+    found = User.objects.filter(email__iexact=email, memberships__organisation=organisation).first()
+    if found is None:
+        raise Refused("not_member", f"{email} is not a member of {organisation.name}.", [Reason("not_member", "", "/email")])
+    return found

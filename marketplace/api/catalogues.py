@@ -1,0 +1,228 @@
+"""Parties, catalogues, facts, and the content files of a catalogue."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permissions
+from accounts.models import Organisation
+from accounts.permissions import Scope
+from accounts.unit import Actor, unit
+from licensing.catalogue import refs
+from licensing.catalogue import services as catalogue
+from licensing.catalogue.models import Catalogue, Contributor, Party
+from licensing.intake import content
+from marketplace.api import shapes
+from marketplace.api.doors import Door, Strict
+from marketplace.api.find import by_id, visible
+
+
+def own_organisation(actor: Actor) -> Organisation:
+    """The organisation the actor works for; runs inside a unit."""
+    return Organisation.objects.get(pk=actor.organisation_id)
+
+
+class IdentifierBody(Strict):
+    """An identifier as its scheme and value."""
+
+    type = serializers.CharField(max_length=10)
+    value = serializers.CharField(max_length=200)
+
+
+class PartyBody(Strict):
+    """Somebody who may own or be paid."""
+
+    key = serializers.CharField(max_length=120)
+    kind = serializers.ChoiceField(catalogue.PARTY_KINDS)
+    name = serializers.CharField(max_length=300)
+    identifiers = IdentifierBody(many=True, required=False, default=list)
+
+
+class PartyOut(shapes.Object):
+    """A party."""
+
+    key = serializers.CharField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+
+
+def present_party(row: Party) -> Mapping[str, Any]:
+    """The public form of a party."""
+    return shapes.thing(row, "party") | {"key": row.own_key, "kind": row.kind, "name": row.name}
+
+
+class Parties(Door):
+    """GET: parties of the caller's organisation. POST: record one."""
+
+    @extend_schema(responses=shapes.listing(PartyOut), operation_id="parties_list")
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        with unit(self.actor):
+            permissions.check(self.actor, "catalogue.read", Scope(self.actor.organisation_id))
+            return self.listed(visible(Party.objects.all(), self.actor), present_party)
+
+    @extend_schema(request=PartyBody, responses={201: PartyOut}, operation_id="parties_create")
+    def post(self, request: Request) -> Response:
+        """Record a party; the same key again returns the party there is."""
+        sent = self.body(PartyBody)
+        at = self.now()
+        with unit(self.actor):
+            permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
+            made = catalogue.create_party(
+                organisation=own_organisation(self.actor), own_key=sent["key"], kind=sent["kind"], name=sent["name"],
+                known_as=[(item["type"], item["value"]) for item in sent["identifiers"]], actor=self.actor, at=at,
+            )  # fmt: skip
+        return Response(present_party(made), status.HTTP_201_CREATED)
+
+
+class CatalogueBody(Strict):
+    """A named set of works; what is declared here holds for works that declare nothing themselves."""
+
+    slug = serializers.SlugField(max_length=80)
+    name = serializers.CharField(max_length=200)
+    role_of_sender = serializers.ChoiceField(catalogue.SENDERS)
+    declarations = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+
+
+class CatalogueOut(shapes.Object):
+    """A catalogue."""
+
+    organisation = serializers.CharField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    role_of_sender = serializers.CharField()
+    declarations = serializers.DictField(child=serializers.CharField())
+
+
+def present_catalogue(row: Catalogue) -> Mapping[str, Any]:
+    """The public form of a catalogue."""
+    return shapes.thing(row, "catalogue") | {
+        "organisation": row.organisation.name_id, "slug": row.slug, "name": row.name,
+        "role_of_sender": row.role_of_sender,
+        "declarations": {name: getattr(row, name) for name in catalogue.DECLARATIONS},
+    }  # fmt: skip
+
+
+class Catalogues(Door):
+    """GET: catalogues of the caller's organisation. POST: open one."""
+
+    @extend_schema(responses=shapes.listing(CatalogueOut), operation_id="catalogues_list")
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        with unit(self.actor):
+            permissions.check(self.actor, "catalogue.read", Scope(self.actor.organisation_id))
+            rows = visible(Catalogue.objects.select_related("organisation"), self.actor)
+            return self.listed(rows, present_catalogue)
+
+    @extend_schema(request=CatalogueBody, responses={201: CatalogueOut}, operation_id="catalogues_create")
+    def post(self, request: Request) -> Response:
+        """Open a catalogue."""
+        sent = self.body(CatalogueBody)
+        at = self.now()
+        with unit(self.actor):
+            permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
+            made = catalogue.create_catalogue(
+                organisation=own_organisation(self.actor), **sent, actor=self.actor, at=at
+            )
+        return Response(present_catalogue(made), status.HTTP_201_CREATED)
+
+
+class FactBody(Strict):
+    """An interval fact about a party or a work; a contributor names whose death or birth it is."""
+
+    kind = serializers.CharField(max_length=24)
+    party = serializers.CharField(required=False, default=None)
+    contributor = serializers.DictField(required=False, default=None)
+    work = serializers.CharField(required=False, default=None)
+    not_before = serializers.DateField(required=False, default=None)
+    not_after = serializers.DateField(required=False, default=None)
+    country = serializers.CharField(max_length=6, required=False, default="", allow_blank=True)
+    source = serializers.CharField(max_length=2000)
+
+
+class FactOut(serializers.Serializer[Any]):
+    """A recorded fact."""
+
+    object = serializers.CharField()
+    kind = serializers.CharField()
+    subject = serializers.CharField()
+
+
+class Facts(Door):
+    """POST: record when a person was born or died, or when a text was first published, with the source."""
+
+    @extend_schema(request=FactBody, responses={201: FactOut}, operation_id="facts_create")
+    def post(self, request: Request) -> Response:
+        """Record one fact."""
+        sent = self.body(FactBody)
+        at = self.now()
+        with unit(self.actor):
+            permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
+            party = work = None
+            if sent["party"]:
+                party = refs.party(sent["party"], organisation_id=self.actor.organisation_id or 0, actor=self.actor)
+                _link(sent["contributor"], party, self.actor)
+            if sent["work"]:
+                work = refs.all_works([sent["work"]], actor=self.actor)[0]
+            catalogue.record_fact(
+                kind=sent["kind"], source=sent["source"], not_before=sent["not_before"], not_after=sent["not_after"],
+                place=sent["country"], party=party, work=work, actor=self.actor, at=at,
+            )  # fmt: skip
+        subject = party or work
+        body = {"object": "fact", "kind": sent["kind"], "subject": subject.name_id if subject else ""}
+        return Response(body, status.HTTP_201_CREATED)
+
+
+def _link(contributor: Mapping[str, Any] | None, party: Party, actor: Actor) -> None:
+    """Say that a contributor of one of the caller's own works is this party."""
+    if contributor:
+        work = refs.all_works([str(contributor.get("work"))], actor=actor)[0]
+        permissions.check(actor, "catalogue.write", Scope(work.organisation_id))
+        Contributor.objects.filter(work=work, sequence=contributor.get("sequence")).update(party=party)
+
+
+class Zip(BaseParser):
+    """A zip archive as it is."""
+
+    media_type = "application/zip"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+        """Read the body; its size is limited by the door."""
+        return bytes(stream.read(content.LARGEST_ARCHIVE + 1))
+
+
+class AssetsOut(serializers.Serializer[Any]):
+    """What became of each file of an archive."""
+
+    object = serializers.CharField()
+    attached = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    issues = serializers.ListField(child=serializers.DictField())
+
+
+class CatalogueAssets(Door):
+    """POST: content files of many works as one zip; each is named `<isbn13 or own id>.txt`."""
+
+    parser_classes = [Zip]
+
+    @extend_schema(
+        request={"application/zip": OpenApiTypes.BINARY}, responses=AssetsOut, operation_id="catalogues_assets_create",
+        parameters=[OpenApiParameter("catalogue", str, OpenApiParameter.PATH)],
+    )  # fmt: skip
+    def post(self, request: Request, catalogue: str) -> Response:
+        """Attach what fits; files without a work and works without a file are reported."""
+        at = self.now()
+        with unit(self.actor):
+            found = by_id(visible(Catalogue.objects.all(), self.actor), catalogue)
+            permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
+        done = content.attach_archive(catalogue=found, archive=io.BytesIO(request.data), actor=self.actor, at=at)
+        return Response({"object": "asset_report", **done})
