@@ -70,5 +70,5 @@ def _migrate(servers: embedded.Servers, program: str) -> None:
         stamp.write_text(digest)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from marketplace.embedded import processes
 
@@ -80,7 +81,7 @@ class Stack:
         parts: Sequence[str] = PARTS,
         web_port: int = 0,
         sandbox_port: int = 0,
-        webhook_secret: str = "whsec_local",
+        webhook_secret: str | None = None,
         worker_processes: int = 2,
     ) -> None:
         self.folder = folder
@@ -88,7 +89,7 @@ class Stack:
         self.web_port = web_port or free_port()
         self.sandbox_port = sandbox_port or free_port()
         self.worker_processes = worker_processes
-        self.webhook_secret = webhook_secret
+        self.webhook_secret = webhook_secret or f"whsec_{secrets.token_hex(20)}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
         self._record = folder / "processes.json"
@@ -96,7 +97,9 @@ class Stack:
         self.environment.update(PUBLIC_URL=self.web_url, PYTHONUNBUFFERED="1")
         if "sandbox" in self.parts:
             self.environment.update(
-                STRIPE_API_BASE=self.sandbox_url, STRIPE_API_KEY="sk_test_local", STRIPE_WEBHOOK_SECRET=webhook_secret
+                STRIPE_API_BASE=self.sandbox_url,
+                STRIPE_API_KEY="sk_test_local",
+                STRIPE_WEBHOOK_SECRET=self.webhook_secret,
             )
 
     @property
@@ -168,7 +171,7 @@ class Stack:
         self._write_record()
 
     def kill(self, part: str) -> None:
-        """kill -9 of a part with all its children, as a machine that loses power would."""
+        """Kill -9 of a part with all its children, as a machine that loses power would."""
         process = self.running.pop(part)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -176,14 +179,16 @@ class Stack:
         self._write_record()
 
     def kill_worker(self) -> None:
-        """kill -9 of the Celery worker; `start_part("worker")` brings a new one."""
+        """Kill -9 of the Celery worker; `start_part("worker")` brings a new one."""
         self.kill("worker")
 
     def dead(self) -> str | None:
         """One sentence on the first part that ended by itself, else None."""
         for part, process in self.running.items():
             if process.poll() is not None:
-                return f"The {part} ended with code {process.returncode}: {self._last_line(part)} (log: {self.log(part)})"
+                return (
+                    f"The {part} ended with code {process.returncode}: {self._last_line(part)} (log: {self.log(part)})"
+                )
         return None
 
     def stop(self) -> None:
@@ -205,7 +210,7 @@ class Stack:
         self._logs.clear()
         self._record.unlink(missing_ok=True)
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

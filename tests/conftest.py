@@ -76,9 +76,8 @@ def django_db_setup(
     servers: embedded.Servers, template: str, django_test_environment: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
     """Takes the place of pytest-django's: a clone of the template instead of a database Django makes."""
-    with databases.clone(servers, template) as name:
-        with django_db_blocker.unblock(), databases.pointed_at(name):
-            yield
+    with databases.clone(servers, template) as name, django_db_blocker.unblock(), databases.pointed_at(name):
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ if "LICET_TESTING" not in os.environ:
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "STORAGE_URL", "STRIPE_API_BASE", "EMAIL_URL"):
         os.environ.pop(name, None)
 
-from marketplace.settings import *  # noqa: E402, F403 -- the environment above must be set first
-from marketplace.settings import DATABASES  # noqa: E402 -- the same
+from marketplace.settings import *  # noqa: F403 -- the environment above must be set first
+from marketplace.settings import DATABASES
 
 DATABASES["default"]["ENGINE"] = "tests.support.guarded"

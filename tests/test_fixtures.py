@@ -67,7 +67,7 @@ def test_committed_has_its_own_redis(committed: Committed) -> None:
         assert client.dbsize() == 1
         app.send_task("nobody.listens", queue="hooks")
         assert client.llen("hooks") == 1
-    assert settings.REDIS_URL == committed.redis_url
+    assert committed.redis_url == settings.REDIS_URL
 
 
 def test_the_owner_connection_leads_to_the_same_database(

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 from urllib.parse import quote
 
 from marketplace.embedded import postgres, redis
@@ -39,7 +40,8 @@ class Servers:
     redis_url: str
     owned: bool
     place: Place = field(repr=False)
-    _pid: int = field(default_factory=os.getpid, repr=False)
+    #: The process whose share this is; nobody's until it joined.
+    holder: int | None = field(default=None, repr=False)
 
     def environment(self) -> dict[str, str]:
         """The variables by which settings (ours and those of child processes) find these servers."""
@@ -59,9 +61,9 @@ class Servers:
 
         A forked child that inherited this object leaves nothing: only the process that called `ensure` may.
         """
-        if self._pid != os.getpid():
+        if self.holder != os.getpid():
             return
-        self._pid = -1
+        self.holder = None
         atexit.unregister(self.stop)
         users = Users(self.place)
         with users.guard():
@@ -70,7 +72,7 @@ class Servers:
             redis.stop(self.place)
             postgres.stop(self.place)
 
-    def __enter__(self) -> Servers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -94,7 +96,6 @@ def locate(var: Path) -> Servers:
         redis_url=f"unix://{quote(str(redis.socket(place)), safe='/')}?db=0",
         owned=False,
         place=place,
-        _pid=-1,
     )
 
 
@@ -119,7 +120,7 @@ def ensure(var: Path) -> Servers:
             _start(place)
         users.join()
     servers.owned = not shared
-    servers._pid = os.getpid()
+    servers.holder = os.getpid()
     atexit.register(servers.stop)
     return servers
 

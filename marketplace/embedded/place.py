@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LONGEST_SOCKET_PATH = 100
 SOCKET_NAME = ".s.PGSQL.5432"
 NOBODY = 65534
+ROOTS_DATA = Path("/var/tmp")  # noqa: S108 -- survives a reboot; the folder in it is checked for its owner
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class Place:
         PostgreSQL refuses to run as root, and the folders above a root user's checkout are often closed to
         everybody else. So for root data and binaries live in a folder of their own under /var/tmp.
         """
-        var = Path(os.path.abspath(var))
+        var = var.resolve()
         name = hashlib.sha256(f"{CHECKOUT}\0{var}".encode()).hexdigest()[:12]
         if os.geteuid() == 0:
-            base = Path("/var/tmp") / f"licet-{name}"
+            base = ROOTS_DATA / f"licet-{name}"
             return cls(base=base, sockets=base / "sock", uid=_unprivileged())
         sockets = var / "sock"
         if len(os.fsencode(sockets / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
@@ -65,11 +66,10 @@ class Place:
 
 
 def _unprivileged() -> int:
-    for look_up in (lambda: pwd.getpwuid(NOBODY), lambda: pwd.getpwnam("nobody")):
-        try:
-            return look_up().pw_uid
-        except KeyError:
-            continue
+    users = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
+    for uid, name in users.items():
+        if uid == NOBODY or name == "nobody":
+            return uid
     raise EmbeddedError(
         "PostgreSQL does not run as root and there is no user `nobody` to run it as: start as another user."
     )
@@ -89,8 +89,7 @@ def _make(path: Path, uid: int | None, *, private: bool) -> None:
                 os.chown(path, uid, uid)
     except OSError as error:
         raise EmbeddedError(
-            f"{path} cannot be made or written ({error.strerror}):"
-            " free the folder, or name another one in LICET_VAR."
+            f"{path} cannot be made or written ({error.strerror}): free the folder, or name another one in LICET_VAR."
         ) from error
     if uid is None and not os.access(path, os.W_OK):
         raise EmbeddedError(f"{path} is read-only: make it writable, or name another folder in LICET_VAR.")

@@ -13,6 +13,7 @@ from marketplace.embedded.place import SOCKET_NAME, Place
 SUPERUSER = "licet_root"
 OWNER = "licet_owner"
 APP = "licet_app"
+SHM = Path("/dev/shm")  # noqa: S108 -- only measured
 SMALL_SHM = 256 * 1024 * 1024
 
 
@@ -86,7 +87,16 @@ def _initialise(place: Place, tools: Path, data: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     (place.base / "pg.ready").unlink(missing_ok=True)
     place.folder("pg.new")
-    command = [tools / "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-sync"]
+    command: list[str | Path] = [
+        tools / "initdb",
+        "-D",
+        fresh,
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--no-sync",
+    ]
     command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
     processes.run(place, command)
     fresh.rename(data)
@@ -104,8 +114,7 @@ def _check_version(place: Place, tools: Path, data: Path) -> None:
 
 def _configure(place: Place, data: Path) -> None:
     """Write the whole configuration at every start: modest for two cores, and never less durable."""
-    shared = Path("/dev/shm")
-    small = not shared.is_dir() or shutil.disk_usage(shared).total < SMALL_SHM
+    small = not SHM.is_dir() or shutil.disk_usage(SHM).total < SMALL_SHM
     values = {
         "listen_addresses": "",
         "unix_socket_directories": str(place.sockets),
@@ -136,13 +145,15 @@ def _configure(place: Place, data: Path) -> None:
 
 def _prepare(place: Place, tools: Path, database: str) -> None:
     """The two login roles and an empty database of the owner's; what the roles may do is in the migrations."""
-    base = [tools / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", place.sockets, "-U", SUPERUSER]
-    roles = (
-        f"SELECT 'CREATE ROLE {OWNER} LOGIN CREATEDB' WHERE to_regrole('{OWNER}') IS NULL \\gexec\n"
-        f"SELECT 'CREATE ROLE {APP} LOGIN' WHERE to_regrole('{APP}') IS NULL \\gexec\n"
-        f"SELECT 'CREATE DATABASE {database} OWNER {OWNER}'"
-        f" WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec\n"
+    base: list[str | Path] = [tools / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", place.sockets, "-U", SUPERUSER]
+    # psql quotes the names itself: %I and %L of format().
+    no_database = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}')"
+    wanted = (
+        f"format('CREATE ROLE %I LOGIN CREATEDB', '{OWNER}') WHERE to_regrole('{OWNER}') IS NULL",
+        f"format('CREATE ROLE %I LOGIN', '{APP}') WHERE to_regrole('{APP}') IS NULL",
+        f"format('CREATE DATABASE %I OWNER %I', '{database}', '{OWNER}') WHERE {no_database}",
     )
+    roles = "".join(f"SELECT {line} \\gexec\n" for line in wanted)
     processes.run(place, [*base, "-d", "postgres", "-f", "-"], stdin=roles)
 
 

@@ -44,7 +44,6 @@ class Users:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise EmbeddedError(
@@ -52,6 +51,8 @@ class Users:
                         f" {GUARD_SECONDS:.0f} seconds: stop it and start again."
                     ) from None
                 time.sleep(0.05)
+            else:
+                return
 
     def others(self) -> list[int]:
         """Process ids of the living users; a reused id does not count, its start time differs.

@@ -15,9 +15,7 @@ def stack(committed: Committed, *, parts: Sequence[str] = PARTS, worker_processe
 
     On a failure inside, the last lines of every log are added to the error's notes.
     """
-    running = Stack(
-        committed.folder / "run", committed.environment, parts=parts, worker_processes=worker_processes
-    )
+    running = Stack(committed.folder / "run", committed.environment, parts=parts, worker_processes=worker_processes)
     try:
         with running:
             yield running

@@ -152,7 +152,7 @@ def test_stale_socket_pid_file_and_lock_are_no_obstacle(var: Path) -> None:
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
     place = Place(base=tmp_path / "file" / "below", sockets=tmp_path / "sock", uid=None)
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="cannot be made or written .*LICET_VAR"):
+    with pytest.raises(EmbeddedError, match=r"cannot be made or written .*LICET_VAR"):
         place.prepare()
 
 
