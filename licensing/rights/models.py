@@ -336,8 +336,9 @@ class WorkClear(models.Model):
 
     work = models.OneToOneField("licensing.Work", models.CASCADE, primary_key=True, related_name="+")
     public_id = models.UUIDField()
-    organisation = models.ForeignKey("accounts.Organisation", models.PROTECT, related_name="+")
-    catalogue = models.ForeignKey("licensing.Catalogue", models.PROTECT, related_name="+")
+    # Copies of the work's own columns, which are checked there.
+    organisation = models.ForeignKey("accounts.Organisation", models.PROTECT, related_name="+", db_constraint=False)
+    catalogue = models.ForeignKey("licensing.Catalogue", models.PROTECT, related_name="+", db_constraint=False)
     livemode = models.BooleanField()
     flags = models.BigIntegerField(default=0)
     termset = models.ForeignKey(Termset, models.PROTECT, related_name="+")
