@@ -1,0 +1,34 @@
+"""Stripe's webhooks: verify, store once, hand over. The answer never waits for the work."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from accounts import unit as units
+from accounts.errors import Refused
+from accounts.unit import SYSTEM
+from licensing.payments import settlement
+from marketplace.api import errors
+
+LARGEST = 1 << 20
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """POST /hooks/stripe. 200 once the event is stored, 400 when it is not proven to be Stripe's."""
+    if int(request.headers.get("Content-Length") or 0) > LARGEST:
+        return JsonResponse({"code": "too_large"}, status=413, content_type=errors.MEDIA_TYPE)
+    with units.unit(SYSTEM):
+        at = units.now()
+    secrets = [secret for secret in settings.STRIPE_WEBHOOK_SECRET.split(",") if secret]
+    signature = request.headers.get("Stripe-Signature", "")
+    try:
+        settlement.receive(endpoint="platform", payload=request.body, signature=signature, secrets=secrets, at=at)
+    except Refused as refused:
+        body = {"code": refused.code, "detail": refused.message, "status": errors.status_of(refused.code)}
+        return JsonResponse(body, status=errors.status_of(refused.code), content_type=errors.MEDIA_TYPE)
+    return JsonResponse({"received": True})
