@@ -46,7 +46,7 @@ def begin(*, request: Request, actor: Actor, at: datetime) -> Answer | None:
         raise Refused("idempotency_key_invalid", f"Idempotency-Key takes 1 to {LONGEST_KEY} printable characters.")
     with unit(actor):
         stored, made = IdempotencyRecord.objects.get_or_create(
-            organisation_id=_organisation(actor), livemode=actor.livemode, method=request.method, path=request.path,
+            organisation_id=actor.tenant, livemode=actor.livemode, method=request.method, path=request.path,
             key=request.key,
             defaults={"fingerprint": request.fingerprint, "lease_until": at + LEASE, "created_at": at},
         )  # fmt: skip
@@ -85,12 +85,6 @@ def forget(*, request: Request, actor: Actor) -> None:
 
 def _find(request: Request, actor: Actor) -> QuerySet[IdempotencyRecord]:
     return IdempotencyRecord.objects.filter(
-        organisation_id=_organisation(actor), livemode=actor.livemode, method=request.method, path=request.path,
+        organisation_id=actor.tenant, livemode=actor.livemode, method=request.method, path=request.path,
         key=request.key,
     )  # fmt: skip
-
-
-def _organisation(actor: Actor) -> int:
-    if actor.organisation_id is None:
-        raise Refused("forbidden", "Only members of an organisation can send an Idempotency-Key.")
-    return actor.organisation_id

@@ -14,6 +14,8 @@ from typing import Literal
 
 from django.db import connection, transaction
 
+from accounts.errors import Refused
+
 SETTINGS = ("app.org", "app.livemode", "app.scope")
 
 
@@ -33,6 +35,13 @@ class Actor:
     user_id: int | None = None
     key_id: int | None = None
     scope: Literal["own", "all"] = "own"
+
+    @property
+    def tenant(self) -> int:
+        """The organisation acted for. Raises Refused("organisation_needed") for a person who is a member of none."""
+        if self.organisation_id is None:
+            raise Refused("organisation_needed", "Only members of an organisation can do this.")
+        return self.organisation_id
 
 
 def system(*, livemode: bool = False, organisation_id: int | None = None) -> Actor:

@@ -116,6 +116,9 @@ CACHES = {
 #: Files: a folder, or s3://bucket/prefix.
 STORAGE_URL = env.text("STORAGE_URL", (VAR / "files").as_uri())
 
+#: A folder with the issuer keys (licensing/grants/keys.py); production mounts it read-only and without the root key.
+ISSUER_KEYS = env.text("ISSUER_KEYS", str(VAR / "keys"))
+
 # --- Jobs: PostgreSQL is the truth, Celery the doorbell (trust.md 1; asserted by a test) -------------------------
 QUEUES = ("intake", "royalties", "delivery", "hooks", "default")
 CELERY_BROKER_URL = env.broker(REDIS_URL)

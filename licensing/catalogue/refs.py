@@ -23,7 +23,7 @@ def works(refs: Sequence[str], *, actor: Actor) -> Mapping[str, Work]:
     for work in rows.filter(public_id__in=list(public.values())):
         found.update({ref: work for ref, key in public.items() if key == work.public_id})
     if own:
-        mine = rows.filter(organisation_id=actor.organisation_id, own_id__in=list(own.values()))
+        mine = rows.filter(organisation_id=actor.tenant, own_id__in=list(own.values()))
         by_own = _grouped((work.own_id, work) for work in mine)
         found.update({ref: _one(ref, by_own[key], actor) for ref, key in own.items() if key in by_own})
     if others:

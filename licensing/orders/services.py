@@ -159,7 +159,9 @@ def _price(made: Quote, works: int, micro: int, at: datetime) -> None:
         FeeSchedule.objects.filter(livemode=made.livemode, currency=made.currency, starts__lte=at.date())
         .order_by("-starts").first()
     )  # fmt: skip
-    fee = schedule and rules.Fee(schedule.ppm, schedule.fixed_minor, schedule.min_minor, schedule.max_minor)
+    fee = None
+    if schedule is not None:
+        fee = rules.Fee(schedule.ppm, schedule.fixed_minor, schedule.min_minor, schedule.max_minor)
     country = Organisation.objects.values_list("country", flat=True).get(pk=made.organisation_id)
     tax = (
         TaxRate.objects.filter(livemode=made.livemode, jurisdiction=country, starts__lte=at.date())
@@ -213,7 +215,7 @@ def _encumber(order: Order, cells: recheck.Cells, at: datetime) -> None:
             ENCUMBER,
             {
                 "livemode": order.livemode, "actions": cells.actions, "territories": cells.territories, "on": cells.on,
-                "exclusive": bool(use.get("exclusivity")), "source": order.name_id, "licensee": cells.licensee,
+                "exclusive": bool(use.get("exclusive")), "source": order.name_id, "licensee": cells.licensee,
                 "at": at, "quote": order.quote_id,
             },
         )  # fmt: skip

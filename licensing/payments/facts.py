@@ -165,7 +165,7 @@ def payment(raw: Json) -> PaymentFacts:
         fee_minor=settled.get("fee"),
         settled_minor=settled.get("amount"),
         settled_currency=settled.get("currency"),
-        available_on=None if available is None else _moment(available),
+        available_on=None if available is None else moment(available),
         client_secret=raw.get("client_secret"),
         failure_code=(raw.get("last_payment_error") or {}).get("code"),
         order_id=known.get(ORDER_KEY),
@@ -188,7 +188,7 @@ def session(raw: Json) -> SessionFacts:
         url=raw.get("url"),
         payment_intent_id=_id(intent),
         payment=payment(intent) if isinstance(intent, dict) else None,
-        expires_at=_moment(raw["expires_at"]),
+        expires_at=moment(raw["expires_at"]),
         order_id=known.get(ORDER_KEY),
         call_key=known.get(CALL_KEY),
         livemode=raw["livemode"],
@@ -217,5 +217,6 @@ def _id(value: Json | str | None) -> str | None:
     return value["id"] if isinstance(value, dict) else value
 
 
-def _moment(seconds: int) -> datetime:
+def moment(seconds: int) -> datetime:
+    """A time of Stripe's: Unix seconds as an aware UTC datetime."""
     return datetime.fromtimestamp(seconds, tz=UTC)

@@ -44,7 +44,7 @@ class Payment(Named, Tenant):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["organisation", "livemode", "idem"], name="payment_idem_once"),
+            models.UniqueConstraint(fields=["order", "idem"], name="payment_idem_once"),
             models.UniqueConstraint(
                 fields=["order"],
                 condition=models.Q(status__in=["created", "pending", "unknown"]),

@@ -44,9 +44,7 @@ def _write_down(
         reason = Reason("method_unknown", "How to pay.", "/method", method, ", ".join(METHODS))
         raise Refused("method_unknown", f"There is no way to pay called {method}.", [reason])
     held = Order.objects.select_for_update().get(pk=order.pk)
-    payment = Payment.objects.filter(
-        organisation_id=held.organisation_id, livemode=held.livemode, idem=idem, order=held
-    ).first()
+    payment = Payment.objects.filter(order=held, idem=idem).first()
     if payment is None:
         _check_payable(held)
         payment = Payment.objects.create(

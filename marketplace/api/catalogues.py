@@ -28,7 +28,7 @@ from marketplace.api.find import by_id, visible
 
 def own_organisation(actor: Actor) -> Organisation:
     """The organisation the actor works for; runs inside a unit."""
-    return Organisation.objects.get(pk=actor.organisation_id)
+    return Organisation.objects.get(pk=actor.tenant)
 
 
 class IdentifierBody(Strict):
@@ -169,7 +169,7 @@ class Facts(Door):
             permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
             party = work = None
             if sent["party"]:
-                party = refs.party(sent["party"], organisation_id=self.actor.organisation_id or 0, actor=self.actor)
+                party = refs.party(sent["party"], organisation_id=self.actor.tenant or 0, actor=self.actor)
                 _link(sent["contributor"], party, self.actor)
             if sent["work"]:
                 work = refs.all_works([sent["work"]], actor=self.actor)[0]

@@ -39,7 +39,7 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class Replayed(Exception):  # noqa: N818  # not an error: the earlier answer, on its way out of DRF's dispatch
+class Replayed(Exception):  # not an error: the earlier answer, on its way out of DRF's dispatch
     """An earlier answer to the same request."""
 
     def __init__(self, answer: idempotency.Answer) -> None:

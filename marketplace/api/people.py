@@ -58,7 +58,7 @@ class Organisations(Door):
             permissions.check(self.actor, "organisation.read", Scope(self.actor.organisation_id))
             rows = Organisation.objects.all()
             if self.actor.scope == "own":
-                rows = rows.filter(pk=self.actor.organisation_id)
+                rows = rows.filter(pk=self.actor.tenant)
             return self.listed(rows, present_organisation)
 
     @extend_schema(request=OrganisationBody, responses={201: OrganisationOut}, operation_id="organisations_create")
@@ -145,7 +145,7 @@ class Keys(Door):
         """Newest first, without secrets."""
         with unit(self.actor):
             permissions.check(self.actor, "keys.write", Scope(self.actor.organisation_id))
-            rows = ApiKey.objects.filter(organisation_id=self.actor.organisation_id, livemode=self.actor.livemode)
+            rows = ApiKey.objects.filter(organisation_id=self.actor.tenant, livemode=self.actor.livemode)
             return self.listed(rows.select_related("organisation"), present_key)
 
     @extend_schema(request=KeyBody, responses={201: KeyOut}, operation_id="keys_create")
@@ -181,7 +181,7 @@ class KeyRevocation(Door):
         with unit(self.actor):
             rows = ApiKey.objects.select_related("organisation")
             if self.actor.scope == "own":
-                rows = rows.filter(organisation_id=self.actor.organisation_id)
+                rows = rows.filter(organisation_id=self.actor.tenant)
             found = by_id(rows, key)
             permissions.check(self.actor, "keys.write", Scope(found.organisation_id))
             accounts.revoke_key(key=found, actor=self.actor, at=at)

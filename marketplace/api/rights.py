@@ -36,10 +36,10 @@ def target_of(level: str, named: str | list[str], actor: Actor) -> Target:
         return Target("work", work=refs.all_works([str(named)], actor=actor)[0])
     if level == "imprint":
         found = Imprint.objects.filter(
-            organisation_id=actor.organisation_id, livemode=actor.livemode, name=str(named)
+            organisation_id=actor.tenant, livemode=actor.livemode, name=str(named)
         ).first()
         return Target("imprint", imprint=_there(found, "imprint", str(named)))
-    rows = Catalogue.objects.filter(organisation_id=actor.organisation_id, livemode=actor.livemode)
+    rows = Catalogue.objects.filter(organisation_id=actor.tenant, livemode=actor.livemode)
     catalogue = rows.filter(slug=str(named)).first() or by_id(rows, str(named))
     return Target("catalogue", catalogue=catalogue)
 

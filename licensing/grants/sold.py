@@ -1,0 +1,155 @@
+"""The set-based part of a grant: which works were sold, by whom, under which terms."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from licensing.grants.certificate import ConditionSet, Constraint, TermsLine
+from licensing.grants.models import Grant
+from licensing.grants.tree import LicensedWork
+from licensing.kernel import digests, ids
+from licensing.rights import vocabulary
+from licensing.rights.models import TermsVersion
+
+PUBLIC_DOMAIN = "LicenseRef-Licet-Public-Domain"
+
+# Each distinct basis of a line: its terms versions, or the open licence, or the public domain.
+BASES = """
+SELECT key, versions, kind, licence, count(*) FROM (
+  SELECT l.id, d.kind, coalesce(d.detail ->> 'licence', '') AS licence,
+         array_agg(DISTINCT s.terms_version_id ORDER BY s.terms_version_id)
+           FILTER (WHERE s.id IS NOT NULL) AS versions,
+         coalesce(string_agg(DISTINCT s.terms_version_id::text, ',' ORDER BY s.terms_version_id::text), '')
+           || '|' || d.kind || '|' || coalesce(d.detail ->> 'licence', '') AS key
+  FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
+  LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
+  WHERE l.quote_id = %(quote)s GROUP BY l.id, d.kind, d.detail ->> 'licence') AS line
+GROUP BY key, versions, kind, licence ORDER BY key
+"""
+
+WORKS = """
+INSERT INTO licensing_grantwork (grant_id, work_id, line_id, organisation_id, terms_id, terms_sha256, licence)
+SELECT %(grant)s, line.work_id, line.id, w.organisation_id, b.terms_id, b.terms_sha256, b.licence
+FROM (
+  SELECT l.id, l.work_id,
+         coalesce(string_agg(DISTINCT s.terms_version_id::text, ',' ORDER BY s.terms_version_id::text), '')
+           || '|' || d.kind || '|' || coalesce(d.detail ->> 'licence', '') AS key
+  FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
+  LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
+  WHERE l.quote_id = %(quote)s GROUP BY l.id, l.work_id, d.kind, d.detail ->> 'licence') AS line
+JOIN licensing_work w ON w.id = line.work_id
+JOIN unnest(%(keys)s::text[], %(terms)s::text[], %(hashes)s::text[], %(licences)s::text[])
+  AS b(key, terms_id, terms_sha256, licence) ON b.key = line.key
+"""
+
+SENTINELS = """
+INSERT INTO licensing_grantsentinel (grant_id, organisation_id)
+SELECT %(grant)s, o.id FROM accounts_organisation o
+WHERE o.is_rights_holder OR o.id IN (SELECT organisation_id FROM licensing_grantwork WHERE grant_id = %(grant)s)
+"""
+
+LEAVES = """
+SELECT w.public_id, o.public_id, g.terms_id, g.terms_sha256, g.licence
+FROM licensing_grantwork g JOIN licensing_work w ON w.id = g.work_id JOIN accounts_organisation o ON o.id = g.organisation_id
+WHERE g.grant_id = %(grant)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Why lines of a quote are licensed: terms versions (internal ids), or an open licence, or the public domain."""
+
+    key: str
+    versions: tuple[int, ...]
+    kind: str
+    licence: str
+    works: int
+    terms_id: str = ""
+    terms_sha256: str = ""
+
+
+def bases(quote_id: int) -> list[Basis]:
+    """The distinct bases of a quote's lines with their names and hashes, as the works tree states them."""
+    with connection.cursor() as cursor:
+        cursor.execute(BASES, {"quote": quote_id})
+        rows = cursor.fetchall()
+    wanted = {version for _, versions, *_ in rows for version in versions or ()}
+    known = TermsVersion.objects.select_related("terms").in_bulk(wanted)
+    return [_named(Basis(key, tuple(versions or ()), kind, licence, works), known)
+            for key, versions, kind, licence, works in rows]  # fmt: skip
+
+
+def _named(basis: Basis, known: dict[int, TermsVersion]) -> Basis:
+    chosen = sorted((known[pk] for pk in basis.versions), key=lambda version: version.terms.name_id)
+    if chosen:
+        name = "+".join(version.terms.name_id for version in chosen)
+        hashes = [version.sha256 for version in chosen]
+        digest = hashes[0] if len(hashes) == 1 else digests.of_json(hashes)
+        return Basis(basis.key, basis.versions, basis.kind, f"LicenseRef-{name}", basis.works, name, digest)
+    licence = basis.licence or PUBLIC_DOMAIN
+    digest = hashlib.sha256(licence.encode()).hexdigest()
+    return Basis(basis.key, (), basis.kind, licence, basis.works, basis.kind, digest)
+
+
+def copy_works(grant: Grant, found: Sequence[Basis], quote_id: int) -> None:
+    """Write the grant's works and its sentinels, two statements whatever their number."""
+    values: dict[str, Any] = {
+        "grant": grant.pk, "quote": quote_id, "keys": [basis.key for basis in found],
+        "terms": [basis.terms_id for basis in found], "hashes": [basis.terms_sha256 for basis in found],
+        "licences": [basis.licence for basis in found],
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(WORKS, values)
+        cursor.execute(SENTINELS, values)
+
+
+def licensed_works(grant: Grant) -> Iterator[LicensedWork]:
+    """The grant's works as their leaves state them; ids as public text. Streams."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(LEAVES, {"grant": grant.pk})
+        for work, organisation, terms_id, terms_hash, licence in cursor:
+            yield LicensedWork(
+                ids.encode("wrk", work), ids.encode("org", organisation), terms_id, terms_hash, licence
+            )
+
+
+def terms_lines(found: Sequence[Basis]) -> tuple[list[TermsLine], list[ConditionSet]]:
+    """The terms versions sold under with how many works each, and the distinct condition sets of the agreement."""
+    counted: dict[int, int] = {}
+    for basis in found:
+        for version in basis.versions:
+            counted[version] = counted.get(version, 0) + basis.works
+    lines: list[TermsLine] = []
+    sets: dict[str, ConditionSet] = {}
+    for row in TermsVersion.objects.select_related("terms__organisation").filter(pk__in=counted).order_by("pk"):
+        conditions = _conditions(row, counted[row.pk])
+        earlier = sets.get(conditions.key())
+        total = conditions.works + (earlier.works if earlier else 0)
+        sets[conditions.key()] = ConditionSet(
+            conditions.actions, conditions.constraints, conditions.duties, total
+        )
+        text = f"{row.body.get('legal_text_en', '')}\n{row.body.get('legal_text_zh', '')}".strip()
+        lines.append(
+            TermsLine(
+                row.terms.name_id, row.number, row.sha256,
+                hashlib.sha256(text.encode()).hexdigest() if text else None,
+                row.terms.organisation.name_id, conditions.key(), counted[row.pk],
+            )
+        )  # fmt: skip
+    return lines, list(sets.values())
+
+
+def _conditions(version: TermsVersion, works: int) -> ConditionSet:
+    offer = version.offer
+    constraints = [Constraint("spatial", "isAnyOf", tuple(version.body.get("territories", [])))]
+    if offer.lower:
+        constraints.append(Constraint("dateTime", "gteq", offer.lower.isoformat()))
+    if offer.upper:
+        constraints.append(Constraint("dateTime", "lt", offer.upper.isoformat()))
+    duties = tuple(sorted({str(item["kind"]) for item in version.conditions if "kind" in item}))
+    return ConditionSet(tuple(vocabulary.names(version.actions)), tuple(constraints), duties, works)
