@@ -17,7 +17,7 @@ class AllocationRun(Named):
     PREFIX = "alr"
 
     livemode = models.BooleanField()
-    source = models.CharField(max_length=80)
+    source = models.CharField(max_length=80)  # public id of the payment
     order = models.ForeignKey("licensing.Order", models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20)
     run_date = models.DateField()
@@ -26,15 +26,37 @@ class AllocationRun(Named):
     tax_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField()
     pool_micro = models.BigIntegerField()
+    weight_total = models.BigIntegerField(default=0)  # of the works as used: their number where all weights are 0
+    works_cut = models.BigIntegerField(default=0)  # how many works got one micro more
     works = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     rule_version = models.CharField(max_length=40)
     input_hash = models.CharField(max_length=64, blank=True)
     output_hash = models.CharField(max_length=64, blank=True)
     entry = models.ForeignKey("licensing.LedgerEntry", models.PROTECT, null=True, related_name="+")
+    xid = models.BigIntegerField(default=0)  # stamped by the database: rows join a run only in its own transaction
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["source", "kind"], name="allocation_run_once")]
+
+
+class HeldShare(models.Model):
+    """Of a contested work in a run: what of a claim's quoted share was payable; the rest of the work is in escrow."""
+
+    run = models.ForeignKey(AllocationRun, models.PROTECT, related_name="held_shares")
+    work = models.ForeignKey("licensing.Work", models.PROTECT, related_name="+")
+    conflict = models.ForeignKey("licensing.Conflict", models.PROTECT, related_name="+")
+    claim = models.ForeignKey("licensing.Claim", models.PROTECT, related_name="+")
+    share_ppm = models.IntegerField()
+    payable_ppm = models.IntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "work", "claim"], name="held_share_once"),
+            models.CheckConstraint(
+                condition=models.Q(payable_ppm__gte=0, payable_ppm__lte=models.F("share_ppm")), name="held_share_range"
+            ),
+        ]
 
 
 class Allocation(models.Model):
@@ -45,13 +67,13 @@ class Allocation(models.Model):
     id = models.BigIntegerField()
     run = models.ForeignKey(AllocationRun, models.DO_NOTHING, related_name="allocations")
     work = models.ForeignKey("licensing.Work", models.DO_NOTHING, related_name="+")
-    claim = models.ForeignKey("licensing.Claim", models.DO_NOTHING, related_name="+")
+    claim = models.ForeignKey("licensing.Claim", models.DO_NOTHING, null=True, related_name="+")  # null: held
     account = models.ForeignKey("licensing.LedgerAccount", models.DO_NOTHING, related_name="+")
-    split_part = models.ForeignKey("licensing.SplitPart", models.DO_NOTHING, related_name="+")
+    split_part = models.ForeignKey("licensing.SplitPart", models.DO_NOTHING, null=True, related_name="+")
     part_no = models.IntegerField()
     weight = models.BigIntegerField()
     floor = models.BigIntegerField()
-    remainder = models.DecimalField(max_digits=38, decimal_places=0)
+    remainder = models.BigIntegerField()
     rank = models.BigIntegerField()
     bumped = models.BooleanField()
     amount = models.BigIntegerField()
@@ -72,7 +94,7 @@ class WorkAllocation(models.Model):
     work = models.ForeignKey("licensing.Work", models.DO_NOTHING, related_name="+")
     weight = models.BigIntegerField()
     floor = models.BigIntegerField()
-    remainder = models.DecimalField(max_digits=38, decimal_places=0)
+    remainder = models.BigIntegerField()
     rank = models.BigIntegerField()
     bumped = models.BooleanField()
     amount = models.BigIntegerField()
