@@ -38,11 +38,11 @@ def build(facts: ReleaseFacts, attributions: Sequence[Attribution]) -> bytes:
 
 
 def _front(facts: ReleaseFacts, counts: dict[str, dict[str, int]]) -> list[str]:
-    """YAML written as JSON values, which YAML reads: no text of a catalogue can leave its place."""
+    """YAML with JSON strings, which YAML reads: no text of a catalogue can leave its place."""
     languages = [tag for tag in counts["language"] if tag != "und"][:_ROWS]
     front = ["---", "license: other", "license_name: licet-grant", f"license_link: {json.dumps(facts.url)}"]
     if languages:
-        front += ["language:", *(f"- {json.dumps(tag)}" for tag in languages)]
+        front += ["language:", *(f"- {json.dumps(_line(tag, _CELL))}" for tag in languages)]
     if facts.shards:
         front += ["configs:", "- config_name: default", "  data_files: data/*.parquet"]
     return [*front, f"pretty_name: {json.dumps(_line(facts.name))}", "---"]

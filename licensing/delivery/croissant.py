@@ -123,9 +123,8 @@ def _sets(files: Sequence[FileFacts]) -> list[dict[str, Any]]:
             "@type": "cr:FileSet",
             "@id": "shards",
             "name": "shards",
-            "containedIn": [{"@id": file.path} for file in files],
             "encodingFormat": "application/x-parquet",
-            "includes": "*.parquet",
+            "includes": "data/*.parquet",
         }
     ]
 

@@ -280,7 +280,7 @@ def _iri(name: str, base: str) -> str:
 
 
 def _right(value: str | tuple[str, ...]) -> str | list[str]:
-    return value if isinstance(value, str) else list(value)
+    return value if isinstance(value, str) else sorted(value)
 
 
 def _date(value: date | None) -> str | None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from licensing.delivery import folder, shards
 from licensing.delivery.facts import Attribution, ReleaseFacts, WorkLine
-from licensing.delivery.format import Contributor, Row, shard_name
+from licensing.delivery.format import Contributor, Row, row_sha256, shard_name
 from licensing.delivery.shards import ShardFacts
 from licensing.grants import certificate, tree
 from licensing.grants.certificate import CertificateFacts, ConditionSet, Constraint, Party, Periods, TermsLine
 from licensing.grants.tree import LicensedWork
-from licensing.kernel import canonical
+from licensing.kernel import canonical, digests
 from licensing.outside import signing
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -29,6 +29,7 @@ CATALOGUE = "cat_00000000000000000000000001"
 TERMS = "trm_00000000000000000000000001"
 TERMS_HASH = hashlib.sha256(b"terms").hexdigest()
 STATUS_URL = "https://licet.example/status/revocation-1"
+__all__ = ["certificate", "digests", "folder", "tree"]
 TEXTS = (
     "The river kept its own hours.\n\nIt rose at four.\n",
     "山不过来。\n\n我们过去。\n",
@@ -194,3 +195,8 @@ def trust_file(**changes: Any) -> bytes:
         for key, livemode in ((TEST_KEY, False), (LIVE_KEY, True))
     ]
     return signing.trust_file(ROOT.public_key, [signing.key_record(record, ROOT, AT) for record in records])
+
+
+def row_hash(number: int) -> str:
+    """Hex row_sha256 of the sample's row `number`."""
+    return row_sha256(row(number))
