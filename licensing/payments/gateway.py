@@ -49,7 +49,7 @@ stripe.enable_telemetry = False
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """How to reach Stripe: secret key, address, patience in seconds and the library's own retries (0: ours only)."""
+    """How to reach Stripe: secret key, address, patience in seconds, retries of the library itself (0: ours only)."""
 
     api_key: str = field(repr=False)
     api_base: str = "https://api.stripe.com"
@@ -70,7 +70,7 @@ def create_payment_intent(
     order_id: str,
     metadata: Mapping[str, str],
 ) -> Outcome[PaymentFacts]:
-    """Ask for `amount_minor` of an order; the buyer confirms with `client_secret`. Source: API, PaymentIntent create."""
+    """Ask for `amount_minor` of an order; the buyer confirms with `client_secret`. Source: API, PaymentIntents."""
     params: PaymentIntentCreateParams = {
         "amount": amount_minor,
         "currency": currency,
@@ -79,9 +79,9 @@ def create_payment_intent(
         "metadata": facts.metadata(metadata, order_id, key),
         "expand": EXPAND_INTENT,
     }
-    return _call(
-        gateway, lambda client: client.v1.payment_intents.create(params, {"idempotency_key": key})
-    ).map(facts.payment)
+    return _call(gateway, lambda client: client.v1.payment_intents.create(params, {"idempotency_key": key})).map(
+        facts.payment
+    )
 
 
 def confirm_payment_intent(
@@ -122,7 +122,7 @@ def create_checkout_session(
     cancel_url: str,
     metadata: Mapping[str, str],
 ) -> Outcome[SessionFacts]:
-    """A hosted page for an order. `success_url` may hold {CHECKOUT_SESSION_ID}. Source: API, Checkout Session create."""
+    """A hosted page for an order. `success_url` may hold {CHECKOUT_SESSION_ID}. Source: API, Checkout Sessions."""
     known = facts.metadata(metadata, order_id, key)
     params: SessionCreateParams = {
         "mode": "payment",
@@ -144,9 +144,9 @@ def create_checkout_session(
         "payment_intent_data": {"metadata": known, "transfer_group": order_id},
         "expand": EXPAND_SESSION,
     }
-    return _call(
-        gateway, lambda client: client.v1.checkout.sessions.create(params, {"idempotency_key": key})
-    ).map(facts.session)
+    return _call(gateway, lambda client: client.v1.checkout.sessions.create(params, {"idempotency_key": key})).map(
+        facts.session
+    )
 
 
 def expire_checkout_session(gateway: Gateway, *, key: str, session: str) -> Outcome[SessionFacts]:
@@ -168,14 +168,12 @@ def fetch_payment_intent(gateway: Gateway, payment_intent: str) -> Outcome[Payme
 
 def fetch_checkout_session(gateway: Gateway, session: str) -> Outcome[SessionFacts]:
     """The present truth about a hosted page, with its payment when there is one."""
-    return _call(
-        gateway, lambda client: client.v1.checkout.sessions.retrieve(session, {"expand": EXPAND_SESSION})
-    ).map(facts.session)
+    return _call(gateway, lambda client: client.v1.checkout.sessions.retrieve(session, {"expand": EXPAND_SESSION})).map(
+        facts.session
+    )
 
 
-def refund(
-    gateway: Gateway, *, key: str, payment_intent: str, amount: int, reason: str
-) -> Outcome[RefundFacts]:
+def refund(gateway: Gateway, *, key: str, payment_intent: str, amount: int, reason: str) -> Outcome[RefundFacts]:
     """Pay `amount` minor units back. `reason`: duplicate, fraudulent or requested_by_customer."""
     params: RefundCreateParams = {
         "payment_intent": payment_intent,
@@ -183,9 +181,7 @@ def refund(
         "reason": reason,
         "metadata": {facts.CALL_KEY: key},
     }
-    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(
-        facts.refund
-    )
+    return _call(gateway, lambda client: client.v1.refunds.create(params, {"idempotency_key": key})).map(facts.refund)
 
 
 def fetch_refund(gateway: Gateway, refund_id: str) -> Outcome[RefundFacts]:
@@ -207,9 +203,7 @@ def list_by_reference(
     }
     pages = _pages(
         gateway,
-        lambda client, after: client.v1.payment_intents.list(
-            {**params, "starting_after": after} if after else params
-        ),
+        lambda client, after: client.v1.payment_intents.list({**params, "starting_after": after} if after else params),
     )
     return pages.map(lambda rows: tuple(facts.payment(row) for row in rows if facts.concerns(row, order_id)))
 
@@ -290,9 +284,7 @@ def _call(gateway: Gateway, send: Callable[[stripe.StripeClient], stripe.StripeO
     return Outcome(Kind.OK, _body(answer))
 
 
-def _pages(
-    gateway: Gateway, send: Callable[[stripe.StripeClient, str], stripe.StripeObject]
-) -> Outcome[list[Json]]:
+def _pages(gateway: Gateway, send: Callable[[stripe.StripeClient, str], stripe.StripeObject]) -> Outcome[list[Json]]:
     rows: list[Json] = []
     more = True
     while more:
@@ -333,9 +325,7 @@ def _failure(error: stripe.StripeError) -> Outcome[Any]:
         code=raw.get("code") or raw.get("type") or "no_answer",
         message=str(raw.get("message") or error.user_message or error),
         http_status=status,
-        state_unknown=kind is Kind.RETRY
-        or status == REPLAYED_ERROR
-        or raw.get("type") == "idempotency_error",
+        state_unknown=kind is Kind.RETRY or status == REPLAYED_ERROR or raw.get("type") == "idempotency_error",
         decline_code=raw.get("decline_code"),
         param=raw.get("param"),
         request_id=error.request_id,
@@ -350,7 +340,7 @@ def client(gateway: Gateway) -> stripe.StripeClient:
 
 
 @functools.lru_cache(maxsize=16)
-def _connected(gateway: Gateway, pid: int) -> stripe.StripeClient:
+def _connected(gateway: Gateway, _pid: int) -> stripe.StripeClient:
     session = None
     if urlsplit(gateway.api_base).hostname in LOOPBACK:
         session = requests.Session()

@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     """Serve until SIGTERM or SIGINT; prints one JSON line with the address once it listens."""
     reason = refusal(os.environ)
     if reason is not None:
-        print(f"The Stripe stand-in does not run in production: {reason}.", file=sys.stderr)
+        sys.stderr.write(f"The Stripe stand-in does not run in production: {reason}.\n")
         return 2
     given = arguments(argv)
     store, faults = Store(given.state), Faults(given.seed)
@@ -57,13 +57,14 @@ def main(argv: Sequence[str]) -> int:
             (given.host, given.port), Api(store, faults, courier), given.public_url, quiet=not given.verbose
         )
     except OSError as error:
-        print(f"Cannot listen on {given.host}:{given.port}: {error.strerror}.", file=sys.stderr)
+        sys.stderr.write(f"Cannot listen on {given.host}:{given.port}: {error.strerror}.\n")
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     courier.start()
     address = f"http://{given.host}:{server.server_address[1]}"
-    print(json.dumps({"ready": True, "url": address, "api_version": API_VERSION}), flush=True)
+    sys.stdout.write(json.dumps({"ready": True, "url": address, "api_version": API_VERSION}) + "\n")
+    sys.stdout.flush()
     server.serve_forever(poll_interval=0.1)
     courier.stop()
     server.server_close()

@@ -94,7 +94,7 @@ def _line_items(unit: Unit, wanted: list[Json]) -> list[Json]:
     return items
 
 
-def retrieve(unit: Unit, values: Json, ident: str) -> Json:
+def retrieve(unit: Unit, _values: Json, ident: str) -> Json:
     """GET /v1/checkout/sessions/{id}."""
     return current(unit, unit.get("checkout.session", ident, "session"))
 
@@ -115,7 +115,7 @@ def _close(unit: Unit, session: Json) -> Json:
     return session
 
 
-def expire(unit: Unit, values: Json, ident: str) -> Json:
+def expire(unit: Unit, _values: Json, ident: str) -> Json:
     """POST /v1/checkout/sessions/{id}/expire."""
     session = current(unit, unit.get("checkout.session", ident, "session"))
     if session["status"] != "open":
@@ -130,9 +130,7 @@ def expire(unit: Unit, values: Json, ident: str) -> Json:
 def expire_due(unit: Unit) -> int:
     """Expire every open session whose time is over; how many."""
     due = [
-        row["id"]
-        for row in unit.all("checkout.session")
-        if row["status"] == "open" and row["expires_at"] <= unit.at
+        row["id"] for row in unit.all("checkout.session") if row["status"] == "open" and row["expires_at"] <= unit.at
     ]
     for ident in due:
         current(unit, unit.get("checkout.session", ident))
@@ -180,8 +178,7 @@ def list_sessions(unit: Unit, values: Json) -> Json:
     found = (
         row
         for row in unit.all("checkout.session")
-        if reading.created(row, values.get("created"))
-        and all(row[key] == value for key, value in wanted.items())
+        if reading.created(row, values.get("created")) and all(row[key] == value for key, value in wanted.items())
     )
     return reading.rows(unit, "/v1/checkout/sessions", found, values)
 

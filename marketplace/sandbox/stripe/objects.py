@@ -62,9 +62,7 @@ def payment_intent(at: int, values: Json) -> Json:
         "created": at,
         "livemode": False,
         "metadata": {},
-        "payment_method_options": {
-            "card": _nulls("installments mandate_options network request_three_d_secure")
-        },
+        "payment_method_options": {"card": _nulls("installments mandate_options network request_three_d_secure")},
         "payment_method_types": ["card"],
         "status": "requires_payment_method",
     }
@@ -200,9 +198,7 @@ def payment_method(at: int, method: str, card: Card) -> Json:
     }
 
 
-def balance_transaction(
-    at: int, source: Json, *, kind: str, amount: int, fee: int, available_on: int
-) -> Json:
+def balance_transaction(at: int, source: Json, *, kind: str, amount: int, fee: int, available_on: int) -> Json:
     """One movement of the balance: `amount` gross (negative for refunds), `fee` and net, in minor units."""
     fees = [
         {

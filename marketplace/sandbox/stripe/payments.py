@@ -143,7 +143,7 @@ def confirm_request(unit: Unit, values: Json, ident: str) -> Json:
 
 
 def confirm(unit: Unit, intent: Json, method: str | None, return_url: str | None) -> Json:
-    """Charge the intent's card: succeeded with charge and balance transaction, or ApiError 402 with the attempt kept."""
+    """Charge the intent's card: succeeded with charge and balance, or ApiError 402 with the attempt kept."""
     if intent["status"] not in PAYABLE:
         raise unexpected(intent, "confirm")
     automatic = intent["automatic_payment_methods"]
@@ -202,9 +202,7 @@ def _decline(unit: Unit, intent: Json, made: Json, card: Card, code: str) -> Api
     emit(unit, "charge.failed", failed)
     emit(unit, "payment_intent.payment_failed", intent)
     more = {key: value for key, value in error.items() if key not in {"type", "message", "code"}}
-    return ApiError(
-        402, "card_error", MESSAGES[code], code=code, saved=True, more={**more, "payment_intent": intent}
-    )
+    return ApiError(402, "card_error", MESSAGES[code], code=code, saved=True, more={**more, "payment_intent": intent})
 
 
 def _succeed(unit: Unit, intent: Json, made: Json, card: Card) -> Json:
@@ -246,9 +244,7 @@ def fee(amount: int, code: str) -> int:
 def settle_late(unit: Unit) -> int:
     """Attach the balance transactions that were held back, each with `charge.updated`; how many there were."""
     waiting = [
-        row["id"]
-        for row in unit.all("charge")
-        if row["status"] == "succeeded" and not row["balance_transaction"]
+        row["id"] for row in unit.all("charge") if row["status"] == "succeeded" and not row["balance_transaction"]
     ]
     for ident in waiting:
         made = unit.get("charge", ident)
@@ -264,9 +260,7 @@ def cancel(unit: Unit, values: Json, ident: str) -> Json:
     intent = unit.get("payment_intent", ident, "intent")
     if intent["status"] not in PAYABLE:
         raise unexpected(intent, "cancel")
-    intent.update(
-        status="canceled", canceled_at=unit.at, cancellation_reason=values.get("cancellation_reason", None)
-    )
+    intent.update(status="canceled", canceled_at=unit.at, cancellation_reason=values.get("cancellation_reason", None))
     unit.put(intent)
     emit(unit, "payment_intent.canceled", intent)
     return intent

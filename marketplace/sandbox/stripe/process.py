@@ -57,12 +57,14 @@ def start(
     *,
     port: int = 0,
     webhook: str | None = None,
-    secret: str = "whsec_sandbox",
+    secret: str | None = None,
     state: Path | None = None,
     stderr: IO[bytes] | int | None = None,
 ) -> StandIn:
     """Start it and wait until it listens (port 0: a free one). RuntimeError when it does not start."""
-    command = [sys.executable, "-m", "marketplace.sandbox.stripe", "--port", str(port), "--secret", secret]
+    command = [sys.executable, "-m", "marketplace.sandbox.stripe", "--port", str(port)]
+    if secret is not None:
+        command += ["--secret", secret]
     if webhook is not None:
         command += ["--webhook", webhook]
     if state is not None:

@@ -1,4 +1,4 @@
-"""What a client sees of an object: expansion, computed fields, lists with cursors. Source: Stripe, Expanding, Pagination."""
+"""What a client sees of an object: expansion, computed fields, pages. Source: Stripe, Expanding; Pagination."""
 
 from __future__ import annotations
 

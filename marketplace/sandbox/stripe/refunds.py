@@ -27,9 +27,7 @@ def create(unit: Unit, values: Json) -> Json:
     left = paid["amount_captured"] - paid["amount_refunded"]
     amount = values.get("amount", left)
     if left == 0:
-        raise invalid(
-            f"Charge {paid['id']} has already been refunded.", code="charge_already_refunded", saved=True
-        )
+        raise invalid(f"Charge {paid['id']} has already been refunded.", code="charge_already_refunded", saved=True)
     if amount <= 0:
         raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
@@ -57,9 +55,7 @@ def _charge(unit: Unit, values: Json) -> Json:
     if "charge" in values:
         return unit.get("charge", values["charge"], "charge", in_path=False)
     if "payment_intent" not in values:
-        raise invalid(
-            "One of the following params should be provided for this request: payment_intent or charge."
-        )
+        raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
     intent = unit.get("payment_intent", values["payment_intent"], "payment_intent", in_path=False)
     if intent["status"] != "succeeded":
         raise invalid(f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.")

@@ -94,4 +94,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         if not self.server.quiet:
-            print(json.dumps({"http": format % args}), file=sys.stderr)
+            sys.stderr.write(json.dumps({"http": format % args}) + "\n")

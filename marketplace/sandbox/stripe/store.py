@@ -60,9 +60,7 @@ class Store:
     def delivered(self, event: str, *, attempt: int, status: int | None, final: bool) -> None:
         """Log one delivery attempt of a webhook; `final` when it will not be tried again."""
         with self.lock:
-            self._write(
-                {"op": "delivery", "event": event, "attempt": attempt, "status": status, "final": final}
-            )
+            self._write({"op": "delivery", "event": event, "attempt": attempt, "status": status, "final": final})
 
     def record(self, line: Json) -> None:
         """Apply and write one line of the log."""
@@ -106,9 +104,7 @@ class Store:
     def _open(self, path: Path) -> None:
         if path.exists():
             whole = path.read_bytes()
-            kept = whole[
-                : whole.rfind(b"\n") + 1
-            ]  # a killed process may leave half a line: that effect never was
+            kept = whole[: whole.rfind(b"\n") + 1]  # a killed process may leave half a line: that effect never was
             for line in kept.decode().splitlines():
                 self._apply(json.loads(line))
             if len(kept) != len(whole):
@@ -152,11 +148,7 @@ class Unit:
 
     def all(self, kind: str) -> Iterable[Json]:
         """All objects of a kind, newest first. Not copies: read only."""
-        fresh = [
-            key
-            for key, item in self.changed.items()
-            if item["object"] == kind and key not in self.store.objects
-        ]
+        fresh = [key for key, item in self.changed.items() if item["object"] == kind and key not in self.store.objects]
         for ident in reversed([*self.store.kinds.get(kind, []), *fresh]):
             yield self.changed.get(ident) or self.store.objects[ident]
 

@@ -47,9 +47,19 @@ def _of_order(reach: Gateway, order: str) -> tuple[PaymentFacts, ...]:
 
 def test_a_payment_gives_whole_facts(reach: Gateway) -> None:
     made = _create(reach, key="facts:1", order="ord_facts").unwrap()
-    assert (made.status, made.captured_minor, made.charge_id, made.fee_minor) == ("requires_payment_method", 0, None, None)
+    assert (made.status, made.captured_minor, made.charge_id, made.fee_minor) == (
+        "requires_payment_method",
+        0,
+        None,
+        None,
+    )
     paid = _confirm(reach, made.id).unwrap()
-    assert (paid.status, paid.captured_minor, paid.settled_minor, paid.settled_currency) == ("succeeded", 2500, 2500, "usd")
+    assert (paid.status, paid.captured_minor, paid.settled_minor, paid.settled_currency) == (
+        "succeeded",
+        2500,
+        2500,
+        "usd",
+    )
     assert paid.fee_minor == 103  # 2.9 % of 2500 = 72.5, half up, and 30
     assert (paid.order_id, paid.call_key, paid.livemode) == ("ord_facts", "facts:1", False)
     assert paid.available_on is not None
@@ -208,7 +218,9 @@ def test_a_hosted_page_has_its_order(reach: Gateway) -> None:
 
 def test_a_cancelled_payment_cannot_be_paid(reach: Gateway) -> None:
     made = _create(reach).unwrap()
-    assert gateway.cancel_payment_intent(reach, key=f"c:{made.id}", payment_intent=made.id).unwrap().status == "canceled"
+    assert (
+        gateway.cancel_payment_intent(reach, key=f"c:{made.id}", payment_intent=made.id).unwrap().status == "canceled"
+    )
     assert _confirm(reach, made.id).kind is Kind.DEFINITE_ERROR
 
 

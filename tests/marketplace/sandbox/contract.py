@@ -1,4 +1,4 @@
-"""Comparing JSON with the annotations of the installed `stripe` library: answers with resources, requests with params."""
+"""Comparing JSON with the installed `stripe` library: answers with its resources, requests with its params."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any, ClassVar, ForwardRef, Literal, NotRequired, Required, Un
 import stripe
 import stripe.params
 import stripe.params.checkout
-from stripe._object_classes import OBJECT_CLASSES  # noqa: PLC2701 - the library's own table: object -> class
-from stripe._stripe_object import UntypedStripeObject  # noqa: PLC2701 - appears in its annotations
+from stripe._object_classes import OBJECT_CLASSES
+from stripe._request_options import RequestOptions
+from stripe._stripe_object import UntypedStripeObject
 
 UNIONS = (Union, types.UnionType)
-OPTIONS = frozenset(
-    "api_key stripe_version stripe_account stripe_context max_network_retries idempotency_key content_type headers".split()
-)
+OPTIONS = frozenset(RequestOptions.__annotations__)
 
 
 def resource(name: str) -> type[stripe.StripeObject] | None:
@@ -36,9 +35,8 @@ def _object(value: Any, cls: type, path: str) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield f"{path}: {value!r} is no {cls.__name__}"
         return
-    wanted = {
-        name: hint for name, hint in cls.__annotations__.items() if get_origin(hint) is not ClassVar
-    }
+    annotations: dict[str, Any] = cls.__annotations__
+    wanted = {name: hint for name, hint in annotations.items() if get_origin(hint) is not ClassVar}
     for name in sorted(set(value) - set(wanted) - {"object"}):
         yield f"{path}.{name}: unknown to {cls.__name__}"
     for name, hint in wanted.items():
@@ -81,7 +79,9 @@ def _items(value: Any, hint: Any, path: str) -> Iterator[str]:
 
 def _plain(value: Any, hint: Any, path: str) -> Iterator[str]:
     if isinstance(hint, ForwardRef | str) or (isinstance(hint, type) and hasattr(hint, "OBJECT_NAME")):
-        problems = answer_problems(value) if isinstance(value, Mapping) and "object" in value else [f"{path}: {value!r}"]
+        problems = (
+            answer_problems(value) if isinstance(value, Mapping) and "object" in value else [f"{path}: {value!r}"]
+        )
         yield from problems
     elif isinstance(hint, type) and issubclass(hint, stripe.StripeObject):
         yield from _object(value, hint, path)

@@ -19,8 +19,8 @@ from licensing.payments.gateway import API_VERSION, Gateway
 from marketplace.sandbox.stripe.process import StandIn
 
 Json = dict[str, Any]
-INTENT = {"amount": 2500, "currency": "usd"}
-RETURN = {"return_url": "https://example.org/back"}
+INTENT: Json = {"amount": 2500, "currency": "usd"}
+RETURN: Json = {"return_url": "https://example.org/back"}
 STATES = "payment_intent_unexpected_state"
 
 
@@ -43,8 +43,8 @@ class Wire:
         try:
             answer = self.client.raw_request(method, path, **params)
         except stripe.StripeError as error:
-            assert isinstance(error.json_body, dict)
-            return error.http_status or 0, error.json_body["error"], _lower(error.headers)
+            said = error.json_body if isinstance(error.json_body, dict) else {}
+            return error.http_status or 0, said["error"], _lower(error.headers)
         return answer.code, answer.data, _lower(answer.headers)
 
     def paid(self, card: str = "pm_card_visa", **params: Any) -> Json:
@@ -56,7 +56,7 @@ class Wire:
 
     def session(self, **params: Any) -> Json:
         line = {"price_data": {"currency": "usd", "unit_amount": 900, "product_data": {"name": "A"}}, "quantity": 2}
-        urls = {"success_url": "https://example.org/ok", "cancel_url": "https://example.org/no"}
+        urls: Json = {"success_url": "https://example.org/ok", "cancel_url": "https://example.org/no"}
         status, made = self.post("/v1/checkout/sessions", mode="payment", line_items=[line], **urls, **params)
         assert status == 200, made
         return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
@@ -61,11 +62,17 @@ def test_paying_completes_the_session_once(session: SessionFacts, reach: Gateway
     before = standin.get("truth")["charges_succeeded"]
     form = {"act": "pay", "card": "4242 4242 4242 4242", "email": "b@example.org"}
     first, second = _browse(session, **form), _browse(session, **form)
-    assert [(answer[0], answer[2]) for answer in (first, second)] == [(303, OK.format(CHECKOUT_SESSION_ID=session.id))] * 2
+    assert [(answer[0], answer[2]) for answer in (first, second)] == [
+        (303, OK.format(CHECKOUT_SESSION_ID=session.id))
+    ] * 2
     paid = gateway.fetch_checkout_session(reach, session.id).unwrap()
     assert (paid.status, paid.payment_status, paid.url) == ("complete", "paid", None)
     assert paid.payment is not None
-    assert (paid.payment.status, paid.payment.captured_minor, paid.payment.order_id) == ("succeeded", 246912, "ord_page")
+    assert (paid.payment.status, paid.payment.captured_minor, paid.payment.order_id) == (
+        "succeeded",
+        246912,
+        "ord_page",
+    )
     assert standin.get("truth")["charges_succeeded"] == before + 1
     told = [
         event["data"]["object"]["id"]
@@ -108,12 +115,8 @@ def test_a_page_expires_with_time(session: SessionFacts, reach: Gateway, standin
 
 
 def test_no_such_page(session: SessionFacts) -> None:
-    unknown = facts.SessionFacts(**{**_fields(session), "url": f"{session.url}x"})
+    unknown = dataclasses.replace(session, url=f"{session.url}x")
     assert _browse(unknown)[0] == 404
-
-
-def _fields(session: SessionFacts) -> dict[str, object]:
-    return {name: getattr(session, name) for name in SessionFacts.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import stripe
-from stripe._api_version import _ApiVersion  # noqa: PLC2701 - where the library keeps the version it was made for
+from stripe._api_version import _ApiVersion
 
 from licensing.payments import facts, gateway
 from licensing.payments.gateway import Gateway
@@ -73,7 +73,9 @@ def test_every_request_of_the_gateway_is_typed(standin: StandIn, reach: Gateway)
         )
         for line in lines
     }
-    assert called == {key for key in TYPES if not key[1].startswith(("/v1/customers", "/v1/charges", "/v1/balance"))} - {
+    assert called == {
+        key for key in TYPES if not key[1].startswith(("/v1/customers", "/v1/charges", "/v1/balance"))
+    } - {
         ("GET", "/v1/events/{id}"),
         ("GET", "/v1/checkout/sessions/{id}/line_items"),
     }
