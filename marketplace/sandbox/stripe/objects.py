@@ -272,7 +272,6 @@ def checkout_session(at: int, values: Json) -> Json:
         "object": "checkout.session",
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "created": at,
-        "custom_fields": [],
         "custom_text": _nulls("after_submit shipping_address submit terms_of_service_acceptance"),
         "customer_creation": "if_required",
         "invoice_creation": {
@@ -291,12 +290,11 @@ def checkout_session(at: int, values: Json) -> Json:
         "payment_method_types": ["card"],
         "payment_status": "unpaid",
         "phone_number_collection": {"enabled": False},
-        "shipping_options": [],
         "status": "open",
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
     }
-    return {**shape, **values}
+    return {**shape, "custom_fields": [], "shipping_options": [], **values}
 
 
 def line_item(at: int, name: str, unit_amount: int, quantity: int, currency: str) -> Json:
