@@ -64,6 +64,7 @@ class Shard(Named):
     raw_bytes = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     rows_root = models.CharField(max_length=64, blank=True)
+    counts = models.JSONField(default=dict)
     writer = models.CharField(max_length=80, blank=True)
     status = models.CharField(max_length=8, default="planned")
 
@@ -79,10 +80,9 @@ class ReleaseWork(models.Model):
     work = models.ForeignKey("licensing.GrantWork", models.PROTECT, related_name="+")
     asset = models.ForeignKey("licensing.Asset", models.PROTECT, null=True, related_name="+")
     shard = models.ForeignKey(Shard, models.CASCADE, null=True, related_name="works")
-    sequence = models.PositiveIntegerField(default=0)
-    sequence_count = models.PositiveIntegerField(default=1)
-    starts_at = models.BigIntegerField(default=0)
-    ends_at = models.BigIntegerField(default=0)
+    first = models.PositiveIntegerField(default=1)  # sequence numbers of the rows in this shard
+    last = models.PositiveIntegerField(default=1)
+    parts = models.PositiveIntegerField(default=1)  # rows of the whole work
     status = models.CharField(max_length=12, default="included")  # included, no_content, withdrawn
 
     class Meta:

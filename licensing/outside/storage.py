@@ -89,6 +89,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest(data: bytes) -> str:
+    """Hex SHA-256 of bytes in memory: the name they would have in the store."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def chunks(stream: BinaryIO, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
     """Read a byte range in pieces of at most 1 MiB; `length` None: to the end."""
     stream.seek(start)
