@@ -1,0 +1,70 @@
+"""The good records of an import into the catalogue, batch by batch; each batch is one transaction and may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from accounts.unit import Actor, unit
+from licensing.catalogue.models import Catalogue
+from licensing.intake import statements
+from licensing.intake.models import Import
+from licensing.jobs import held
+from licensing.rights import signals
+
+BATCH: Final = 5000
+"""Import records of one transaction."""
+
+_SIGNALS = """
+SELECT b.work_id, b.ref, s FROM licet_batch b, jsonb_array_elements(b.f->'signals') s
+WHERE b.kind <> 'delete' AND s->>'effect' = 'reserve' ORDER BY b.work_id, b.ref COLLATE "C"
+"""
+_LICENCES = """
+SELECT b.work_id, b.ref, l FROM licet_batch b, jsonb_array_elements(b.f->'licences') l
+WHERE b.kind <> 'delete' ORDER BY b.work_id, b.ref COLLATE "C"
+"""
+
+
+def batches(found: Import, *, actor: Actor, at: datetime) -> None:
+    """Write every batch that is not written yet, each with the job's cursor; then what works say about each other."""
+    done = int(held.cursor() or 0)
+    with unit(actor):
+        about = _parameters(found, at)
+    for low in range(done, found.records, BATCH):
+        with unit(actor):
+            write({**about, "low": low, "high": low + BATCH}, found, actor=actor, at=at)
+            held.checkpoint(low + BATCH)
+            held.progress(min(low + BATCH, found.records), found.records, "records")
+    with unit(actor), connection.cursor() as cursor:
+        cursor.execute(statements.RELATIONS, about)
+
+
+def write(about: Mapping[str, Any], found: Import, *, actor: Actor, at: datetime) -> None:
+    """One batch, with the same number of statements whatever is in it. Needs an open unit."""
+    groups = (
+        statements.BEGIN, statements.IMPRINTS, statements.PARTIES, statements.WORKS, statements.EDITIONS,
+        statements.FOLLOW, statements.DUPLICATES,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        for group in groups:
+            for statement in group:
+                cursor.execute(statement, about)
+        cursor.execute(_SIGNALS)
+        said = [signals.Said(work, ref, held.loaded(value)) for work, ref, value in cursor.fetchall()]
+        cursor.execute(_LICENCES)
+        licences = [signals.Said(work, ref, held.loaded(value)) for work, ref, value in cursor.fetchall()]
+        for statement in statements.DONE:
+            cursor.execute(statement, about)
+    signals.reserve(said, organisation=found.catalogue.organisation, source=found.name_id, actor=actor, at=at)
+    signals.assert_licences(licences, catalogue=found.catalogue, source=found.name_id, actor=actor, at=at)
+
+
+def _parameters(found: Import, at: datetime) -> dict[str, Any]:
+    catalogue: Catalogue = found.catalogue
+    return {
+        "import": found.pk, "catalogue": catalogue.pk, "organisation": catalogue.organisation_id,
+        "livemode": catalogue.livemode, "at": at,
+    }  # fmt: skip

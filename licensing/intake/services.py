@@ -1,0 +1,221 @@
+"""Imports: receive a file, validate it, commit its good records, take it back. An import creates no claim."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import BinaryIO, Final
+
+from accounts import states
+from accounts.errors import Reason, Refused
+from accounts.identity import fresh
+from accounts.unit import Actor, unit
+from licensing.catalogue import services as catalogues
+from licensing.catalogue.models import Catalogue, Edition, Work
+from licensing.events import services as events
+from licensing.intake import child, plan, undo
+from licensing.intake import commit as writing
+from licensing.intake.models import Import, Upload
+from licensing.intake.sniff import FORMATS
+from licensing.jobs import held
+from licensing.jobs import services as jobs
+from licensing.kernel import ids
+from licensing.outside import storage
+
+LARGEST: Final = 512 * 1024 * 1024
+"""Bytes of an upload."""
+MODES: Final = ("upsert",)
+
+
+def receive(
+    *, catalogue: Catalogue, filename: str, stream: BinaryIO, actor: Actor, at: datetime, mode: str = "upsert",
+    asked_format: str = "auto", expected_sha256: str | None = None, queued: bool = True,
+) -> Import:  # fmt: skip
+    """Store an uploaded file and open an import of it. The same bytes for the same catalogue return the earlier import.
+
+    With `queued` a job validates it; without, the caller calls `validate`. Raises Refused("mode_unknown"),
+    ("format_unknown"), ("too_large") or ("checksum_mismatch"); nothing is stored then.
+    """
+    _check_choice("mode_unknown", "/mode", mode, MODES)
+    _check_choice("format_unknown", "/format", asked_format, ("auto", *FORMATS))
+    stored = storage.put(stream, expected_sha256=expected_sha256, at_most=LARGEST)
+    with unit(actor):
+        Catalogue.objects.select_for_update().get(pk=catalogue.pk)
+        earlier = Import.objects.filter(
+            catalogue=catalogue, upload__sha256=stored.sha256, mode=mode, asked_format=asked_format
+        ).exclude(status__in=("cancelled", "reverted")).order_by("id").first()  # fmt: skip
+        if earlier is not None:
+            return earlier
+        upload = Upload.objects.create(
+            public_id=fresh(at), created_at=at, organisation_id=catalogue.organisation_id, livemode=catalogue.livemode,
+            filename=filename[-300:], bytes=stored.bytes, sha256=stored.sha256,
+        )  # fmt: skip
+        states.advance(upload, "complete", actor=actor, at=at, completed_at=at)
+        made = Import.objects.create(
+            public_id=fresh(at), created_at=at, organisation_id=catalogue.organisation_id, livemode=catalogue.livemode,
+            catalogue=catalogue, upload=upload, mode=mode, asked_format=asked_format,
+        )  # fmt: skip
+        if queued:
+            name = made.name_id
+            jobs.enqueue(
+                kind="intake.validate", subject=name, actor=actor, at=at, dedupe_key=f"intake.validate:{name}",
+                organisation_id=catalogue.organisation_id,
+            )  # fmt: skip
+    return made
+
+
+def validate(*, import_id: str, actor: Actor, at: datetime) -> Import:
+    """Read the file in a child process and give every record its outcome; nothing goes into the catalogue.
+
+    The import becomes `validated`, or `refused` with the reason stored and no record kept. Safe to repeat. Raises
+    Refused("not_found").
+    """
+    with unit(actor):
+        found = _get(import_id)
+        if found.status == "received":
+            states.advance(found, "validating", actor=actor, at=at)
+        if found.status != "validating":
+            return found
+        source = storage.path_of(found.upload.sha256)
+    try:
+        spool = child.run(source, asked_format=found.asked_format, into=storage.scratch())
+    except Refused as refused:
+        return _refuse(found, refused, actor=actor, at=at)
+    try:
+        with unit(actor):
+            last = plan.store(found, child.lines(spool))
+            plan.decide(found)
+            _validated(found, last, actor=actor, at=at)
+    finally:
+        spool.unlink(missing_ok=True)
+    return found
+
+
+def begin_commit(
+    *, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False, queued: bool = True
+) -> Import:
+    """Say that the good records go in; a job does it (`queued`). One import of a catalogue at a time.
+
+    Raises Refused("state_conflict") unless validated, ("import_has_rejects") with `all_or_nothing` when a record was
+    rejected, and ("catalogue_busy", retryable) while another import of the catalogue is being committed.
+    """
+    with unit(actor):
+        Catalogue.objects.select_for_update().get(pk=record_import.catalogue_id)
+        found = _get(record_import.name_id)
+        if all_or_nothing and found.outcomes.get("rejected", 0):
+            seen = str(found.outcomes["rejected"])
+            reason = Reason("import_has_rejects", "Every record must be good.", "/all_or_nothing", seen, "0")
+            raise Refused("import_has_rejects", f"{seen} records were rejected.", [reason])
+        others = Import.objects.filter(catalogue_id=found.catalogue_id, status="committing").exclude(pk=found.pk)
+        if others.exists():
+            raise Refused("catalogue_busy", "Another import of this catalogue is being committed.", retryable=True)
+        states.advance(found, "committing", actor=actor, at=at)
+        if queued:
+            key = f"intake.commit:{found.name_id}:{at.isoformat()}"
+            jobs.enqueue(
+                kind="intake.commit", subject=found.name_id, actor=actor, at=at, dedupe_key=key,
+                organisation_id=found.organisation_id,
+            )  # fmt: skip
+    return found
+
+
+def commit(*, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False) -> Import:
+    """Put the good records into the catalogue and register their works; the bad ones stay behind with their issues.
+
+    Works, editions, identifiers, contributors, facts, relations; opt-outs as reservations, licences as assertions; no
+    claim. Outcomes are decided again first: the catalogue may have moved since validation. Safe to repeat; an import that
+    is committed stays as it is. Raises as `begin_commit`.
+    """
+    with unit(actor):
+        found = _get(record_import.name_id)
+    if found.status == "committed":
+        return found
+    if found.status != "committing":
+        found = begin_commit(
+            record_import=found, actor=actor, at=at, all_or_nothing=all_or_nothing, queued=False
+        )
+    if held.cursor() is None:
+        with unit(actor):
+            plan.decide(found)
+    writing.batches(found, actor=actor, at=at)
+    with unit(actor):
+        catalogues.register(catalogue=found.catalogue, actor=actor, at=at)
+        _, outcomes, codes = plan.counts(found)
+        states.advance(
+            found, "committed", actor=actor, at=at, committed_at=at, outcomes=outcomes, issues_by_code=codes
+        )
+        events.emit(
+            "import.committed", found.name_id, actor=actor, at=at, organisation_id=found.organisation_id,
+            livemode=found.livemode, data={"outcomes": outcomes},
+        )  # fmt: skip
+    return found
+
+
+def cancel(*, record_import: Import, actor: Actor, at: datetime) -> Import:
+    """Give up an import that was only validated; its file may be sent again. Raises Refused("state_conflict")."""
+    with unit(actor):
+        found = _get(record_import.name_id)
+        states.advance(found, "cancelled", actor=actor, at=at)
+    return found
+
+
+def revert(*, record_import: Import, actor: Actor, at: datetime) -> Import:
+    """Take a committed import back: its new works go, changed records say again what they said before.
+
+    Raises Refused("state_conflict") unless committed, and Refused("import_in_use") when a right, a decision or a licence
+    depends on one of its works, or a later import spoke about the same records.
+    """
+    with unit(actor):
+        Catalogue.objects.select_for_update().get(pk=record_import.catalogue_id)
+        found = _get(record_import.name_id)
+        if found.status != "committed":
+            reason = Reason("state_conflict", "Only what is in can be taken out.", "/status", found.status, "committed")
+            raise Refused("state_conflict", f"{found.name_id} is {found.status}.", [reason])
+        undo.undo(found, at=at)
+        states.advance(found, "reverted", actor=actor, at=at)
+    return found
+
+
+def totals(catalogue: Catalogue, *, actor: Actor) -> tuple[int, int]:
+    """Works and editions of a catalogue, for before and after."""
+    with unit(actor):
+        works = Work.objects.filter(catalogue=catalogue).count()
+        return works, Edition.objects.filter(work__catalogue=catalogue).count()
+
+
+def _validated(found: Import, last: dict[str, object], *, actor: Actor, at: datetime) -> None:
+    records, outcomes, codes = plan.counts(found)
+    info = last["info"]
+    assert isinstance(info, dict)
+    states.advance(
+        found, "validated", actor=actor, at=at, records=records, outcomes=outcomes, issues_by_code=codes,
+        format=info["format"], version=info["version"][:20], encoding_declared=info["encoding_declared"][:30],
+        encoding_read=info["encoding_read"][:30],
+    )  # fmt: skip
+
+
+def _refuse(found: Import, refused: Refused, *, actor: Actor, at: datetime) -> Import:
+    stored = {
+        "code": refused.code,
+        "message": refused.message,
+        "reasons": [
+            {"code": one.code, "message": one.message, "pointer": one.pointer, "seen": one.seen, "expected": one.expected}
+            for one in refused.reasons
+        ],
+    }
+    with unit(actor):
+        states.advance(found, "refused", actor=actor, at=at, refusal=stored)
+    return found
+
+
+def _get(import_id: str) -> Import:
+    try:
+        key = ids.decode("imp", import_id)
+        return Import.objects.select_related("upload", "catalogue__organisation").get(public_id=key)
+    except (ValueError, Import.DoesNotExist):
+        raise Refused("not_found", f"There is no import {import_id} here.") from None
+
+
+def _check_choice(code: str, pointer: str, sent: str, known: tuple[str, ...]) -> None:
+    if sent not in known:
+        reason = Reason(code, "Choose from the list.", pointer, sent, ", ".join(known))
+        raise Refused(code, f"{sent!r} is not one of {', '.join(known)}.", [reason])

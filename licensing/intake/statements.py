@@ -1,0 +1,235 @@
+"""The SQL of a commit: one batch of import records into the catalogue with a fixed number of statements.
+
+Every statement takes the same parameters: import, catalogue, organisation, livemode, low, high (record numbers), at.
+`licet_batch` holds the batch's records with the merged record `f`, `licet_touched` the works whose facts changed with the
+record they now go by: of the edition with the smallest reference that has not ended, so that order never matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+BEGIN: Final = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS licet_batch (id bigint, number bigint, ref text, own_id text, work_id bigint, "
+    "kind text, f jsonb, sha256 text, imprint_id bigint)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS licet_touched (work_id bigint, ref text, f jsonb)",
+    "TRUNCATE licet_batch, licet_touched",
+    """
+INSERT INTO licet_batch
+SELECT id, number, ref, own_id, work_id, kind, f, encode(sha256(convert_to(f::text, 'UTF8')), 'hex'), NULL
+FROM (
+  SELECT r.id, r.number, r.ref, r.own_id, r.work_id, r.record->>'kind' AS kind,
+    coalesce(e.record, '{}') - ARRAY(SELECT jsonb_array_elements_text(r.record->'erase')) || (r.record->'set') AS f
+  FROM licensing_importrecord r
+  LEFT JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref
+  WHERE r.record_import_id = %(import)s AND r.number > %(low)s AND r.number <= %(high)s
+    AND r.outcome IN ('new', 'changed', 'erased') AND r.record IS NOT NULL) merged
+""",
+    "ANALYZE licet_batch",
+)
+
+IMPRINTS: Final = (
+    """
+INSERT INTO licensing_imprint (public_id, created_at, organisation_id, livemode, name)
+SELECT licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, name
+FROM (SELECT DISTINCT f->>'imprint' AS name FROM licet_batch WHERE f ? 'imprint' ORDER BY 1) named
+ON CONFLICT (organisation_id, livemode, name) DO NOTHING
+""",
+    """
+UPDATE licet_batch b SET imprint_id = i.id FROM licensing_imprint i
+WHERE i.organisation_id = %(organisation)s AND i.livemode = %(livemode)s AND i.name = b.f->>'imprint'
+""",
+)
+
+PARTIES: Final = (
+    """
+WITH made AS (
+  INSERT INTO licensing_party (public_id, created_at, organisation_id, livemode, kind, name, own_key)
+  SELECT licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, coalesce(c->>'kind', 'unknown'),
+    coalesce(nullif(c->>'name', ''), c->>'party'), c->>'party'
+  FROM (
+    SELECT DISTINCT ON (c->>'party') c FROM licet_batch, jsonb_array_elements(f->'contributors') c
+    WHERE c ? 'party' ORDER BY c->>'party', ref COLLATE "C") people
+  ON CONFLICT (organisation_id, livemode, own_key) DO NOTHING RETURNING id, own_key)
+INSERT INTO licensing_partyidentifier (party_id, scheme, value, sent, valid)
+SELECT DISTINCT ON (m.id, i->>'scheme', i->>'value') m.id, i->>'scheme', left(i->>'value', 120), left(i->>'sent', 200),
+  (i->>'valid')::boolean
+FROM made m
+JOIN LATERAL (SELECT c FROM licet_batch, jsonb_array_elements(f->'contributors') c WHERE c->>'party' = m.own_key LIMIT 1)
+  one ON true, jsonb_array_elements(one.c->'ids') i
+ON CONFLICT DO NOTHING
+""",
+    """
+INSERT INTO licensing_fact (party_id, kind, not_before, not_after, place, source, recorded_at)
+SELECT DISTINCT p.id, d.kind, (d.fact->>'from')::date, (d.fact->>'to')::date, '', 'record ' || b.ref || ': ' ||
+  coalesce(d.fact->>'source', ''), %(at)s
+FROM licet_batch b, jsonb_array_elements(b.f->'contributors') c
+JOIN licensing_party p ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s AND p.own_key = c->>'party',
+LATERAL (VALUES ('birth', c->'born'), ('death', c->'died')) d (kind, fact)
+WHERE d.fact ? 'from' AND NOT EXISTS (
+  SELECT FROM licensing_fact f WHERE f.party_id = p.id AND f.kind = d.kind AND f.not_before = (d.fact->>'from')::date
+    AND f.not_after IS NOT DISTINCT FROM (d.fact->>'to')::date)
+""",
+)
+
+# Column of a work -> its value out of the record `f`. Declarations left open inherit the catalogue's.
+WORK: Final[Mapping[str, str]] = {
+    "title": "coalesce(f->>'title', '')",
+    "subtitle": "coalesce(f->>'subtitle', '')",
+    "title_key": "coalesce(f->>'_title_key', '')",
+    "form": "coalesce(f->>'form', 'other')",
+    "language": "coalesce(f->>'language', 'und')",
+    "subjects": "ARRAY(SELECT left(coalesce(nullif(s->>'heading', ''), s->>'scheme' || ':' || (s->>'code')), 200) "
+    "FROM jsonb_array_elements(f->'subjects') s)",
+    "published_not_before": "(f->'first_publication_date'->>'from')::date",
+    "published_not_after": "(f->'first_publication_date'->>'to')::date",
+    "published_country": "CASE WHEN f->'first_publication_date' ? 'from' THEN coalesce(f->>'publication_country', '') "
+    "ELSE '' END",
+    "contributors_complete": "CASE WHEN f ? 'no_contributors' THEN true END",
+    "contributors_evidence": "CASE WHEN f ? 'no_contributors' THEN 'the sender states that there are none' ELSE '' END",
+    "origin": "f->>'origin'",
+    "generator": "coalesce(f->>'generator', '')",
+    "source_kind": "f->>'source_kind'",
+    "words_index": "array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(coalesce(f->'_title', '[]') || "
+    "coalesce(f->'_people', '[]') || coalesce(f->'_subjects', '[]') || coalesce(f->'_house', '[]'))))",
+}
+_NAMES = ", ".join(WORK)
+_VALUES = ", ".join(WORK.values())
+_ASSIGNED = ", ".join(f"{name} = {value}" for name, value in WORK.items())
+
+WORKS: Final = (
+    f"""
+WITH made AS (
+  INSERT INTO licensing_work (public_id, created_at, organisation_id, livemode, catalogue_id, own_id, imprint_id,
+    retracted, court_order, status, record_sha256, {_NAMES})
+  SELECT DISTINCT ON (own_id) licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, %(catalogue)s, own_id,
+    imprint_id, false, false, 'draft', sha256, {_VALUES}
+  FROM licet_batch WHERE work_id IS NULL AND kind <> 'delete' ORDER BY own_id, ref COLLATE "C"
+  ON CONFLICT (catalogue_id, own_id) DO NOTHING RETURNING id, own_id)
+INSERT INTO licet_touched
+SELECT DISTINCT ON (m.id) m.id, b.ref, b.f FROM made m JOIN licet_batch b USING (own_id)
+ORDER BY m.id, b.ref COLLATE "C"
+""",
+    """
+UPDATE licet_batch b SET work_id = w.id FROM licensing_work w
+WHERE b.work_id IS NULL AND w.catalogue_id = %(catalogue)s AND w.own_id = b.own_id
+""",
+    "ANALYZE licet_batch",
+)
+
+EDITIONS: Final = (
+    """
+INSERT INTO licensing_edition (public_id, created_at, organisation_id, livemode, work_id, record_ref, publisher,
+  imprint_name, medium, published_not_before, published_not_after, record, record_sha256)
+SELECT licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, work_id, ref, coalesce(f->>'publisher', ''),
+  coalesce(f->>'imprint', ''), '', (f->'publication_date'->>'from')::date, (f->'publication_date'->>'to')::date, f, sha256
+FROM licet_batch WHERE kind <> 'delete'
+ON CONFLICT (work_id, record_ref) DO UPDATE SET publisher = EXCLUDED.publisher, imprint_name = EXCLUDED.imprint_name,
+  published_not_before = EXCLUDED.published_not_before, published_not_after = EXCLUDED.published_not_after,
+  record = EXCLUDED.record, record_sha256 = EXCLUDED.record_sha256, ended_at = NULL
+""",
+    """
+UPDATE licensing_edition e SET ended_at = %(at)s FROM licet_batch b
+WHERE b.kind = 'delete' AND e.work_id = b.work_id AND e.record_ref = b.ref AND e.ended_at IS NULL
+""",
+    """
+DELETE FROM licensing_identifier i USING licet_batch b, licensing_edition e
+WHERE e.work_id = b.work_id AND e.record_ref = b.ref AND i.edition_id = e.id AND b.kind <> 'delete'
+""",
+    """
+INSERT INTO licensing_identifier (edition_id, scheme, value, sent, valid, container)
+SELECT DISTINCT ON (e.id, i->>'scheme', i->>'value') e.id, left(i->>'scheme', 10), left(i->>'value', 300),
+  left(i->>'sent', 300), (i->>'valid')::boolean, i->>'level' = 'container'
+FROM licet_batch b JOIN licensing_edition e ON e.work_id = b.work_id AND e.record_ref = b.ref,
+  jsonb_array_elements(b.f->'identifiers') i
+WHERE b.kind <> 'delete' AND i->>'level' <> 'work' ORDER BY e.id, i->>'scheme', i->>'value', i->>'level' DESC
+ON CONFLICT DO NOTHING
+""",
+)
+
+# A work goes by one of its records; where that record is another one now, or says something else, the work follows.
+FOLLOW: Final = (
+    f"""
+WITH main AS (
+  SELECT DISTINCT ON (e.work_id) e.work_id, e.record_ref, e.record AS f, e.record_sha256
+  FROM licensing_edition e WHERE e.work_id IN (SELECT work_id FROM licet_batch)
+  ORDER BY e.work_id, (e.ended_at IS NOT NULL), e.record_ref COLLATE "C"
+), moved AS (
+  UPDATE licensing_work w SET record_sha256 = main.record_sha256, imprint_id = coalesce(i.id, w.imprint_id), {_ASSIGNED}
+  FROM main LEFT JOIN licensing_imprint i
+    ON i.organisation_id = %(organisation)s AND i.livemode = %(livemode)s AND i.name = main.f->>'imprint'
+  WHERE w.id = main.work_id AND w.record_sha256 <> main.record_sha256
+  RETURNING w.id)
+INSERT INTO licet_touched SELECT main.work_id, main.record_ref, main.f FROM main JOIN moved ON moved.id = main.work_id
+WHERE NOT EXISTS (SELECT FROM licet_touched t WHERE t.work_id = main.work_id)
+""",
+    """
+UPDATE licet_touched t SET ref = e.record_ref, f = e.record FROM licensing_edition e, licensing_work w
+WHERE w.id = t.work_id AND e.work_id = t.work_id AND e.record_sha256 = w.record_sha256 AND e.record_ref <> t.ref
+""",
+    "DELETE FROM licensing_contributor c USING licet_touched t WHERE c.work_id = t.work_id",
+    """
+INSERT INTO licensing_contributor (work_id, sequence, role, name, unnamed, party_id)
+SELECT t.work_id, c.place, left(coalesce(c.v->>'role', 'unknown'), 40), coalesce(c.v->>'name', ''),
+  left(coalesce(c.v->>'unnamed', ''), 12), p.id
+FROM licet_touched t, jsonb_array_elements(t.f->'contributors') WITH ORDINALITY c (v, place)
+LEFT JOIN licensing_party p
+  ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s AND p.own_key = c.v->>'party'
+""",
+    """
+DELETE FROM licensing_fact f USING licet_touched t
+WHERE f.work_id = t.work_id AND f.kind = 'publication' AND f.source LIKE 'record %%: %%'
+""",
+    """
+INSERT INTO licensing_fact (work_id, kind, not_before, not_after, place, source, recorded_at)
+SELECT work_id, 'publication', (f->'first_publication_date'->>'from')::date, (f->'first_publication_date'->>'to')::date,
+  left(coalesce(f->>'publication_country', ''), 6),
+  'record ' || ref || ': ' || coalesce(f->'first_publication_date'->>'source', ''), %(at)s
+FROM licet_touched WHERE f->'first_publication_date' ? 'from'
+""",
+)
+
+# A note beside both, without any effect: the same identifier in another organisation's catalogue.
+DUPLICATES: Final = (
+    """
+INSERT INTO licensing_duplicate (work_id, other_id, kind, evidence, found_at)
+SELECT DISTINCT ON (b.work_id, oe.work_id) b.work_id, oe.work_id, 'identifier',
+  jsonb_build_object('scheme', i.scheme, 'value', i.value), %(at)s
+FROM licet_batch b JOIN licensing_edition e ON e.work_id = b.work_id AND e.record_ref = b.ref
+JOIN licensing_identifier i ON i.edition_id = e.id AND i.valid AND NOT i.container AND i.scheme <> 'own'
+JOIN licensing_identifier o ON o.scheme = i.scheme AND o.value = i.value AND o.valid AND NOT o.container
+JOIN licensing_edition oe ON oe.id = o.edition_id AND oe.organisation_id <> %(organisation)s AND oe.livemode = %(livemode)s
+WHERE b.kind <> 'delete' AND NOT EXISTS (
+  SELECT FROM licensing_duplicate d WHERE d.work_id = oe.work_id AND d.other_id = b.work_id AND d.kind = 'identifier')
+ORDER BY b.work_id, oe.work_id, i.scheme, i.value
+ON CONFLICT DO NOTHING
+""",
+)
+
+DONE: Final = (
+    """
+UPDATE licensing_importrecord r SET work_id = b.work_id, record = NULL FROM licet_batch b WHERE b.id = r.id
+""",
+)
+
+# After the last batch, when every work is there: what is part, translation or adaptation of what.
+RELATIONS: Final = """
+INSERT INTO licensing_workrelation (work_id, of_id, kind, added_matter)
+SELECT DISTINCT said.work_id, said.of_id, CASE said.kind
+    WHEN 'derived_from' THEN CASE WHEN split_part(a.language, '-', 1) = split_part(b.language, '-', 1)
+      THEN 'adaptation_of' ELSE 'translation_of' END
+    ELSE said.kind END, false
+FROM (
+  SELECT e.work_id, oe.work_id AS of_id, rel->>'kind' AS kind
+  FROM licensing_importrecord r JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref,
+    jsonb_array_elements(e.record->'relations') rel, jsonb_array_elements(rel->'ids') one
+  JOIN licensing_identifier i ON i.scheme = one->>'scheme' AND i.value = one->>'value' AND i.valid
+  JOIN licensing_edition oe ON oe.id = i.edition_id AND oe.organisation_id = %(organisation)s
+    AND oe.livemode = %(livemode)s
+  WHERE r.record_import_id = %(import)s AND r.outcome IN ('new', 'changed', 'erased') AND (one->>'valid')::boolean
+    AND rel->>'kind' IN ('part_of', 'derived_from', 'translation_of', 'adaptation_of', 'edition_of')
+) said JOIN licensing_work a ON a.id = said.work_id JOIN licensing_work b ON b.id = said.of_id
+WHERE said.work_id <> said.of_id
+ON CONFLICT DO NOTHING
+"""
