@@ -205,13 +205,14 @@ BEGIN
   ), hit AS MATERIALIZED (
     SELECT on_work, claim FROM licet_claims_of(ids)
   ), said AS MATERIALIZED (
+    -- A broad claim is contested in single works only: there the conflict says so, not the claim's status.
     SELECT c.id, c.from_claim_id, c.holder_id, coalesce(p.represented_by_id, c.organisation_id) AS licensor,
       c.control_ppm AS ppm, c.actions, c.territories, c.period, c.part AS word, c.includes_underlying,
       CASE WHEN c.kind = 'root' THEN 1 ELSE 0 END
         | CASE WHEN c.one_stop AND (c.document <> '' OR c.consent_evidence <> '') THEN 2 ELSE 0 END
         | CASE WHEN c.author_consent <> 'unknown' THEN 4 ELSE 0 END
         | CASE WHEN c.status = 'verified' THEN 8 ELSE 0 END
-        | CASE WHEN c.status = 'contested' THEN 16 ELSE 0 END
+        | CASE WHEN c.status = 'contested' AND c.level = 'work' THEN 16 ELSE 0 END
         | CASE WHEN c.derivation = 'exclusive_licence' THEN 32 ELSE 0 END
         | CASE WHEN p.kind = 'unknown' THEN 64 ELSE 0 END
         | CASE WHEN c.includes_underlying THEN 128 ELSE 0 END AS flags
