@@ -14,8 +14,9 @@ import pyarrow as pa
 
 def strings(values: Sequence[bytes | None]) -> pa.Array:
     """UTF-8 bytes (None = null) as a `string` array; ValueError when some value is not UTF-8."""
-    present = [b"" if value is None else value for value in values]
-    buffers = [_validity(values), _offsets(map(len, present)), pa.py_buffer(b"".join(present))]
+    validity = _validity(values)
+    present = values if validity is None else [value or b"" for value in values]
+    buffers = [validity, _offsets(map(len, present)), pa.py_buffer(b"".join(present))]
     return pa.Array.from_buffers(pa.binary(), len(present), buffers).cast(pa.string())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,9 +76,7 @@ def manifest(facts: ReleaseFacts, files: Sequence[FileFacts], works: WorksRoot, 
             "kind": facts.kind,
             "created_at": signing.timestamp(facts.created_at),
         },
-        "previous": None
-        if facts.previous is None
-        else {"id": facts.previous.id, "manifest_sha256": facts.previous.manifest_sha256},
+        "previous": None if facts.previous is None else asdict(facts.previous),
         "grant": {
             "id": facts.grant_id,
             "version": facts.grant_version,
