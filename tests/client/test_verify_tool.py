@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.verify import hashing, jcs, parquet
@@ -81,6 +81,7 @@ def test_own_columns_are_those_of_the_writer() -> None:
     assert [(field.name, str(field.type)) for field in rights.WORKS_SCHEMA] == list(parquet.WORK_TYPES)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_own_canonical_json_is_the_kernels(value: object) -> None:
     assert jcs.jcs(value) == canonical.jcs(value)
@@ -103,6 +104,7 @@ def test_official_jcs_vectors_without_floats() -> None:
         assert jcs.jcs(value) == (VECTORS / f"output/{name}.json").read_bytes()
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=8), max_size=40))
 def test_own_merkle_root_is_the_kernels(leaves: list[bytes]) -> None:
     assert hashing.merkle(leaves) == digests.merkle_root(leaves).hex()

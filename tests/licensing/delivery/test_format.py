@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licensing.delivery import format as rows_format
@@ -32,6 +32,7 @@ def test_row_hash_is_the_written_definition() -> None:
     assert rows_format.row_sha256(sample.row()) == hasher.hexdigest()
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3), st.lists(st.tuples(TEXT, TEXT), max_size=3))
 def test_cells_are_utf8_decimal_and_jcs(title: str, text: str, ids: list[str], people: list[tuple[str, str]]) -> None:
     row = sample.row(
@@ -46,6 +47,7 @@ def test_cells_are_utf8_decimal_and_jcs(title: str, text: str, ids: list[str], p
     assert cells["contributors"] == canonical.jcs([{"name": name, "role": role} for name, role in people])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(NAMES[:-1]))
 def test_every_column_counts_in_the_hash(name: str) -> None:
     row = sample.row()
@@ -78,6 +80,7 @@ def test_shard_key_depends_on_rows_and_order() -> None:
     assert rows_format.shard_key([one]) == hashlib.sha256(b"licet-shard-1\x00licet-row-1\x00" + one).hexdigest()
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["word ", "\n", "\n\n", "\r\n\r\n", "山水", "𝒳"]), max_size=60), st.integers(4, 40))
 def test_pieces_restore_the_exact_bytes(parts: list[str], limit: int) -> None:
     text = "".join(parts).encode()
@@ -103,6 +106,7 @@ def _works(sizes: list[list[int]]) -> list[WorkSize]:
     return sorted(works, key=packing.order_key)
 
 
+@settings(deadline=None)
 @given(SIZES)
 def test_packing_places_every_row_once_within_the_limit(sizes: list[list[int]]) -> None:
     works = _works(sizes)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import rdflib
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licensing.grants import certificate, tree
@@ -168,6 +168,7 @@ def test_every_name_is_a_term_of_the_contexts() -> None:
 IDS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 50)), unique=True, max_size=20)
 
 
+@settings(deadline=None)
 @given(IDS, st.randoms())
 def test_the_root_depends_on_the_set_alone(ids: list[tuple[int, int]], shuffler: Any) -> None:
     works = [sample.licensed(number, organisation) for organisation, number in ids]
