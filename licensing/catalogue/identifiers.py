@@ -30,11 +30,14 @@ CONTAINER_SCHEMES: Final = frozenset({"issn"})
 
 _SPACES = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _DASHES = re.compile(r"[-\u2010-\u2015\u2212\uff0d]")
-_PREFIX = re.compile(r"^(?:urn:)?(?:e-?isbn|isbn(?:-1[03])?|issn|ismn|isrc|iswc|isan|istc|isni|ipi|gtin|doi|orcid|ror):?\s*", re.I)
+_PREFIX = re.compile(
+    r"^(?:urn:)?(?:e-?isbn|isbn(?:-1[03])?|issn|ismn|isrc|iswc|isan|istc|isni|ipi|gtin|doi|orcid|ror):?\s*",
+    re.IGNORECASE,
+)
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
-_DOI_HOST = re.compile(r"^https?://(?:dx\.|www\.)?doi\.org/", re.I)
-_ORCID_HOST = re.compile(r"^https?://(?:www\.)?orcid\.org/", re.I)
-_ISNI_HOST = re.compile(r"^https?://(?:www\.)?isni\.org/(?:isni/)?", re.I)
+_DOI_HOST = re.compile(r"^https?://(?:dx\.|www\.)?doi\.org/", re.IGNORECASE)
+_ORCID_HOST = re.compile(r"^https?://(?:www\.)?orcid\.org/", re.IGNORECASE)
+_ISNI_HOST = re.compile(r"^https?://(?:www\.)?isni\.org/(?:isni/)?", re.IGNORECASE)
 _ROR = re.compile(r"^(?:https?://)?(?:www\.)?(?:ror\.org/)?(0[0-9a-hjkmnp-tv-z]{6}\d{2})$")
 _ROR_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ISWC = re.compile(r"T(\d{9})(\d)")
@@ -63,7 +66,8 @@ class _Bad(ValueError):
 def normalise(scheme: str, value: str) -> Identifier:
     """Bring an identifier to its normal form and verify it.
 
-    `scheme` is one of SCHEMES (lower case). ISBN-10 becomes ISBN-13; an `isbn` that starts 979-0 comes back with the scheme
+    `scheme` is one of SCHEMES (lower case). ISBN-10 becomes ISBN-13; an `isbn` that starts 979-0 comes back
+    with the scheme
     `ismn`; a `gtin` that starts 978 or 979-1..9 stays a gtin (the caller decides which it is). Raises nothing for bad
     values; an unknown scheme comes back invalid with its text kept.
     """
@@ -166,7 +170,8 @@ def _gtin(text: str) -> str:
     total = sum(int(digit) * (3 if index % 2 == 0 else 1) for index, digit in enumerate(full))
     if total % 10:
         raise _Bad("the check digit does not fit")
-    # GTIN-12 and -13 name the same thing with and without the leading zero: 13 digits unless a package indicator is set.
+    # GTIN-12 and -13 name the same thing with and without the leading zero: 13 digits unless a package
+    # indicator is set.
     return full if full[0] != "0" else full[1:]
 
 

@@ -1,6 +1,7 @@
 """Which encoding a file declares, which one it really has, and the first byte that proves it.
 
-Every pass streams in constant memory. Nothing is coerced: a difference comes back as `first_bad` for an issue, and bytes
+Every pass streams in constant memory. Nothing is coerced: a difference comes back as `first_bad` for an issue,
+and bytes
 that fit no reading make the record that holds them fail, not the file.
 """
 
@@ -46,7 +47,8 @@ class BadByte:
 class Encoding:
     """The verdict on a file: `declared` as written ("" when nothing is declared), `read` the Python codec to read with.
 
-    `bom` bytes are skipped. `first_bad` is set when `read` differs from the declaration or some bytes fit neither; `mixed`
+    `bom` bytes are skipped. `first_bad` is set when `read` differs from the declaration or some bytes fit
+    neither; `mixed`
     then says that single records hold undecodable bytes. `wide` codecs (UTF-16, UTF-32) are transcoded before reading.
     """
 
@@ -79,7 +81,8 @@ def codec(name: str) -> str | None:
 def detect(path: Path, declared: str) -> Encoding:
     """Read the whole file once or twice and say how it is encoded.
 
-    `declared` is the text of the declaration ("" = none, then UTF-8 is expected). An unknown declared name is treated as
+    `declared` is the text of the declaration ("" = none, then UTF-8 is expected). An unknown declared name is
+    treated as
     wrong: the file is read as UTF-8 when it is UTF-8 throughout.
     """
     bom, marked = _bom(path)
@@ -221,10 +224,11 @@ def _not_utf8(path: Path, declared: str, bom: int, bad: BadByte) -> Encoding:
         for run in _HIGH.findall(chunk):
             runs += 1
             isolated += len(run) == 1
+    # Pairs of GB 18030 look like UTF-8 by chance now and then; letters of one byte hardly ever do.
+    if sound < damaged and isolated * 5 < runs and first_bad(path, "gb18030", bom) is None:
+        return Encoding(declared, "gb18030", bom, bad)
     if sound * 10 >= damaged:
         return Encoding(declared, "utf-8", bom, bad, mixed=True)
-    if isolated * 5 < runs and first_bad(path, "gb18030", bom) is None:
-        return Encoding(declared, "gb18030", bom, bad)
     if first_bad(path, "cp1252", bom) is None:
         return Encoding(declared, "cp1252", bom, bad)
     return Encoding(declared, "utf-8", bom, bad, mixed=True)

@@ -1,7 +1,9 @@
 """Cutting an XML message into its records on the bytes as sent, in constant memory.
 
-Each record gets its exact line, column, offset and hash, and a byte that cannot be decoded costs one record, not the file.
-The cutting knows only what XML needs for it: comments, CDATA sections and processing instructions hide tags, `<` never
+Each record gets its exact line, column, offset and hash, and a byte that cannot be decoded costs one record, not
+the file.
+The cutting knows only what XML needs for it: comments, CDATA sections and processing instructions hide tags, `<`
+never
 stands in an attribute value. Whatever is not well-formed fails when the pieces are parsed (`xml.py`).
 """
 
@@ -42,7 +44,8 @@ def frames(path: Path, encoding: Encoding, skip: int, names: frozenset[str]) -> 
 
     `skip` is the number of bytes before the first piece wanted (the prolog), counted behind the byte order mark.
 
-    Yields the bytes between records as `bytes` (for the skeleton) and each record as a `Frame`, in order. Refuses the file
+    Yields the bytes between records as `bytes` (for the skeleton) and each record as a `Frame`, in order.
+    Refuses the file
     when a record, comment or section never ends.
     """
     return iter(_Framer(path, encoding, skip, names))
@@ -149,7 +152,11 @@ class _Framer:
     def _more_or_refuse(self, what: str) -> None:
         if len(self._buffer) > MAX_RECORD:
             issues.refuse(
-                "record_too_large", line=self._line, column=self._column, seen=f"> {MAX_RECORD}", expected=f"<= {MAX_RECORD}"
+                "record_too_large",
+                line=self._line,
+                column=self._column,
+                seen=f"> {MAX_RECORD}",
+                expected=f"<= {MAX_RECORD}",
             )
         if not self._more():
             issues.refuse("xml_truncated", line=self._line, column=self._column, seen=what, expected="its end")

@@ -33,7 +33,8 @@ class Entry:
 class Issue:
     """One thing to say about a file or a record.
 
-    `line` and `column` count from 1 (0 = not tied to a place); `record` is the record's reference; `path` the element path,
+    `line` and `column` count from 1 (0 = not tied to a place); `record` is the record's reference; `path` the
+    element path,
     column name or JSON pointer; `seen` and `expected` are short texts.
     """
 
@@ -55,7 +56,9 @@ class Issue:
         return _fill(catalogue()[self.code].how_to_fix, language, self)
 
     def as_json(self) -> dict[str, Any]:
-        """The public shape (interfaces.md 3): code, severity, line, column, record, path, seen, expected and sentences."""
+        """The public shape (interfaces.md 3): code, severity, line, column, record, path, seen, expected and
+        sentences.
+        """
         return {
             "code": self.code,
             "severity": self.severity,
@@ -75,8 +78,7 @@ def catalogue() -> Mapping[str, Entry]:
     """All issue codes with severity and sentences."""
     text = resources.files("licensing.intake").joinpath("data/issues.json").read_text("utf-8")
     return {
-        code: Entry(code, row["severity"], row["message"], row["how_to_fix"])
-        for code, row in json.loads(text).items()
+        code: Entry(code, row["severity"], row["message"], row["how_to_fix"]) for code, row in json.loads(text).items()
     }
 
 
@@ -91,9 +93,7 @@ def make(
     expected: str = "",
 ) -> Issue:
     """An issue with the severity the catalogue gives its code. Raises KeyError for a code that is not in it."""
-    return Issue(
-        code, catalogue()[code].severity, line, column, shown(record), path, shown(seen), shown(expected)
-    )
+    return Issue(code, catalogue()[code].severity, line, column, shown(record), path, shown(seen), shown(expected))
 
 
 def shown(text: str) -> str:
@@ -102,7 +102,9 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
 
 
-def refuse(code: str, *, line: int = 0, column: int = 0, path: str = "", seen: str = "", expected: str = "") -> NoReturn:
+def refuse(
+    code: str, *, line: int = 0, column: int = 0, path: str = "", seen: str = "", expected: str = ""
+) -> NoReturn:
     """Refuse the whole file: raises Refused("file_refused") with one reason; nothing may be stored.
 
     The reason's code is the issue's; its pointer is `line:column` (and the path where there is one).

@@ -1,6 +1,7 @@
 """The common record: what every reader makes of one input record, whatever the format.
 
-Pure data. A record says what the sender sent; nothing in it is decided, matched or repaired silently. Everything here can
+Pure data. A record says what the sender sent; nothing in it is decided, matched or repaired silently. Everything
+here can
 be built and passed on in a child process without Django.
 """
 
@@ -33,7 +34,8 @@ UNNAMED: Final = frozenset({"unknown", "anonymous", "various", "et_al", "synthes
 class Position:
     """Where a record stands in its file, so that any fact can be traced to the bytes it came from.
 
-    `line` and `column` count from 1 (column in characters of that line, of the record's first character); `offset` and
+    `line` and `column` count from 1 (column in characters of that line, of the record's first character);
+    `offset` and
     `length` are bytes of the file as sent, -1 when the file had to be transcoded (UTF-16, UTF-32); `sha256` is of the
     record's bytes as they were read.
     """
@@ -47,7 +49,8 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class DateFact:
-    """A date as an interval: both ends inclusive, None = not known; `sent` as it came, `source` the path it came from.
+    """A date as an interval: both ends inclusive, None = not known; `sent` as it came, `source` the path it came
+    from.
 
     A year is the interval of its days; words such as "c." never become exact (domain.md 1).
     """
@@ -60,14 +63,18 @@ class DateFact:
 
 @dataclass(frozen=True, slots=True)
 class RecordIdentifier:
-    """An identifier and what it names: this product, the container it stands in (series, set, journal) or the work."""
+    """An identifier and what it names: this product, the container it stands in (series, set, journal) or the
+    work.
+    """
 
     identifier: Identifier
     level: Level = "product"
 
     @property
     def matches(self) -> bool:
-        """Whether it may be used to match this record with an edition: valid, of the product, of a matching scheme."""
+        """Whether it may be used to match this record with an edition: valid, of the product, of a matching
+        scheme.
+        """
         return self.level == "product" and self.identifier.valid and self.identifier.scheme in MATCHING_SCHEMES
 
 
@@ -75,7 +82,8 @@ class RecordIdentifier:
 class Contributor:
     """One person or body in one role (a person with two roles appears twice with the same sequence).
 
-    `role` is ours (data/roles.json; `other` or `unknown` when the code has no equal), `role_sent` as sent; `key_name` is the
+    `role` is ours (data/roles.json; `other` or `unknown` when the code has no equal), `role_sent` as sent;
+    `key_name` is the
     sorting name ("" when not sent, never derived); `unnamed` is one of UNNAMED or "" for a named contributor.
     """
 
@@ -124,8 +132,10 @@ class LicenceAssertion:
 class UsageSignal:
     """A machine-readable usage statement.
 
-    `effect` is `reserve` (an opt-out: becomes a reservation of that kind) or `evidence` (kept, never clears). `signal` is
-    the crosswalk's cell, e.g. `onix:145:11`; `value` the status as sent, e.g. `03`; `evidence` the text of the element.
+    `effect` is `reserve` (an opt-out: becomes a reservation of that kind) or `evidence` (kept, never clears).
+    `signal` is
+    the crosswalk's cell, e.g. `onix:145:11`; `value` the status as sent, e.g. `03`; `evidence` the text of the
+    element.
     """
 
     effect: Literal["reserve", "evidence"]
@@ -136,7 +146,9 @@ class UsageSignal:
 
 @dataclass(frozen=True, slots=True)
 class SalesRight:
-    """Sales rights as sent: evidence that narrows, never grants. Codes as sent (ISO 3166, List 49, WORLD, ECZ, ROW)."""
+    """Sales rights as sent: evidence that narrows, never grants. Codes as sent (ISO 3166, List 49, WORLD, ECZ,
+    ROW).
+    """
 
     code: str
     for_sale: bool | None

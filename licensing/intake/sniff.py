@@ -35,8 +35,8 @@ class Sniffed:
     issues: tuple[Issue, ...]
 
 
-def sniff(path: Path, *, format: str = "auto") -> Sniffed:
-    """Say what a file is. `format` other than `auto` is believed (one of FORMATS).
+def sniff(path: Path, *, format_name: str = "auto") -> Sniffed:
+    """Say what a file is. `format_name` other than `auto` is believed (one of FORMATS).
 
     Refuses (accounts.errors.Refused) an empty file and formats that cannot be read here.
     """
@@ -50,7 +50,7 @@ def sniff(path: Path, *, format: str = "auto") -> Sniffed:
     declared = xml.declared_encoding(path)
     encoding = encodings.detect(path, declared)
     text = _head_text(path, encoding)
-    chosen = _format(text) if format == "auto" else _asked(format)
+    chosen = _format(text) if format_name == "auto" else _asked(format_name)
     if chosen == "jsonl":
         encoding = _strict(encoding)
     return Sniffed(chosen, encoding, tuple(_encoding_issue(encoding)))
@@ -63,11 +63,10 @@ def _strict(encoding: Encoding) -> Encoding:
     return Encoding("", "utf-8", encoding.bom, encoding.first_bad, mixed=encoding.wrong)
 
 
-def _asked(format: str) -> Format:
-    match format:
-        case "onix" | "csv" | "jsonl":
-            return format
-    issues.refuse("format_unsupported", seen=format, expected=", ".join(FORMATS))
+def _asked(name: str) -> Format:
+    if name not in ("onix", "csv", "jsonl"):
+        issues.refuse("format_unsupported", seen=name, expected=", ".join(FORMATS))
+    return "onix" if name == "onix" else "csv" if name == "csv" else "jsonl"
 
 
 def _head_text(path: Path, encoding: Encoding) -> str:
@@ -79,7 +78,7 @@ def _head_text(path: Path, encoding: Encoding) -> str:
 def _format(head: str) -> Format:
     start = head.lstrip("\ufeff \t\r\n")
     if _XML_NAMES.match(head):
-        if re.match(r"<!doctype html|<html", start, re.I):
+        if re.match(r"<!doctype html|<html", start, re.IGNORECASE):
             issues.refuse("format_unsupported", seen="HTML", expected=READABLE)
         return "onix"
     if start.startswith("{"):

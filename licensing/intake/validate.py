@@ -18,7 +18,9 @@ _LIMITS: Final = {"title": 2000, "subtitle": 2000, "publisher": 500, "imprint": 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An outcome with its verdict: only `loadable` records go in; `duplicate` means an earlier one of the file does."""
+    """An outcome with its verdict: only `loadable` records go in; `duplicate` means an earlier one of the file
+    does.
+    """
 
     verdict: Verdict
     outcome: Outcome
@@ -47,8 +49,11 @@ class Tally:
 def validate(outcomes: Iterable[Outcome], tally: Tally | None = None) -> Iterator[Checked]:
     """Apply the rules to each outcome, in order.
 
-    A record without title is rejected; one that stands twice (same reference, or exactly the same valid identifiers) is
-    loaded once, the first. Memory: about 120 bytes per record, for the keys seen. Refusals of the file raised by the reader
+    A record without title is rejected; one that stands twice (same reference, or the same title and exactly the
+    same valid
+    identifiers) is
+    loaded once, the first. Memory: about 120 bytes per record, for the keys seen. Refusals of the file raised by
+    the reader
     pass through.
     """
     seen: dict[bytes, int] = {}
@@ -112,11 +117,11 @@ def _lengths(record: Record) -> Iterator[Issue]:
 
 
 def keys(record: Record) -> Iterator[str]:
-    """What makes two records of one file the same: kind of notification with the reference, or with all identifiers."""
+    """What makes two records of one file the same: notification with reference, or with title and identifiers."""
     yield f"{record.notification}\x1fref\x1f{record.ref}"
     matching = sorted(f"{one.scheme}:{one.value}" for one in record.matching)
     if matching:
-        yield f"{record.notification}\x1fids\x1f" + "\x1f".join(matching)
+        yield "\x1f".join((record.notification, "ids", record.title_normalised, *matching))
 
 
 def _once(checked: Checked, seen: dict[bytes, int]) -> Checked:

@@ -20,7 +20,7 @@ from licensing.intake.framing import HEAD, MAX_RECORD, START, Frame
 _DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"'][^>]*\?>")
 _DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[>\"']|\"[^\"]*\"|'[^']*')*([\[>])")
 _ATTRIBUTE = re.compile(r"([\w.:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.S)
+_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 
 
 def parser() -> etree.XMLParser:
@@ -136,7 +136,8 @@ class Skeleton:
         try:
             self._parser.feed(text.encode("utf-8", "replace"))
             for _, element in self._parser.read_events():
-                self._ended(element, line)
+                if etree.iselement(element):
+                    self._ended(element, line)
         except etree.XMLSyntaxError as error:
             issues.refuse("xml_malformed", line=line, seen=_said(error), expected="well-formed XML")
 
@@ -144,7 +145,9 @@ class Skeleton:
         parent = element.getparent()
         if element.tag == "licet-record" or etree.QName(element).localname == "licet-record":
             if parent is None or parent.getparent() is not None:
-                issues.refuse("xml_malformed", line=line, seen="a record inside another element", expected="under the root")
+                issues.refuse(
+                    "xml_malformed", line=line, seen="a record inside another element", expected="under the root"
+                )
         elif parent is not None and parent.getparent() is None and self.header is None:
             self.header = element
             return
@@ -200,7 +203,9 @@ def _misc_end(head: bytes, position: int) -> int | None:
         if head.startswith(opening, position):
             found = head.find(ending, position + len(opening))
             if found < 0:
-                issues.refuse("xml_truncated", line=_line(head, position), seen=opening.decode(), expected=ending.decode())
+                issues.refuse(
+                    "xml_truncated", line=_line(head, position), seen=opening.decode(), expected=ending.decode()
+                )
             return found + len(ending)
     return None
 

@@ -1,6 +1,7 @@
 """CSV and its relatives: our own template, and the headers that other people's book lists have.
 
-Delimiter by the header line, encoding by the bytes. What a spreadsheet did to numbers is kept, marked and said; only an
+Delimiter by the header line, encoding by the bytes. What a spreadsheet did to numbers is kept, marked and said;
+only an
 ISBN whose check digit proves its lost zeros is restored, with a warning.
 """
 
@@ -60,10 +61,11 @@ class _Header:
         self._refuse_bad(known, text)
         self.columns = self._columns()
         self.shape = self._shape()
-        for name in (one for one, column in zip(self.names, self.columns, strict=True) if not column and one):
-            file_issues.append(
-                issues.make("key_unknown", line=1, column=1, path=name, seen=name, expected=", ".join(TEMPLATE))
-            )
+        unknown = [one for one, column in zip(self.names, self.columns, strict=True) if not column and one]
+        file_issues.extend(
+            issues.make("key_unknown", line=1, column=1, path=name, seen=name, expected=", ".join(TEMPLATE))
+            for name in unknown
+        )
 
     @staticmethod
     def _known(cells: Sequence[str]) -> int:
@@ -125,10 +127,10 @@ class _Rows:
         self.delimiter = ","
 
     def first_line(self) -> str:
-        for line in self._lines:
-            if line.raw.strip():
-                return line.raw.decode(self._codec, "replace")
-        issues.refuse("no_records", seen="0", expected=">= 1")
+        line = next((one for one in self._lines if one.raw.strip()), None)
+        if line is None:
+            issues.refuse("no_records", seen="0", expected=">= 1")
+        return line.raw.decode(self._codec, "replace")
 
     def __iter__(self) -> Iterator[tuple[list[str] | None, Position, Notes]]:
         """Rows (None for one that cannot be read), each with its place and what was noted on the way."""
@@ -167,7 +169,9 @@ class _Rows:
         raw = b"".join(line.raw for line in used)
         bad: BadByte | None = encodings.bad_in(raw, self._codec, used[0].number, 1)
         if bad is not None:
-            notes.add("encoding_damaged", line=bad.line, column=bad.column, seen=f"0x{bad.byte:02X}", expected=self._codec)
+            notes.add(
+                "encoding_damaged", line=bad.line, column=bad.column, seen=f"0x{bad.byte:02X}", expected=self._codec
+            )
         elif self._assumed and not raw.isascii():
             notes.add("encoding_assumed", seen=self._declared, expected=self._assumed)
         return notes
@@ -196,7 +200,7 @@ def _fits(row: list[str], header: _Header, notes: Notes) -> bool:
     if len(row) != len(header.columns):
         notes.add("csv_cells", seen=str(len(row)), expected=str(len(header.columns)))
         return False
-    return all([notes.characters(cell, header.names[index]) for index, cell in enumerate(row)])
+    return not [cell for index, cell in enumerate(row) if not notes.characters(cell, header.names[index])]
 
 
 def _draft(row: list[str], header: _Header, position: Position, notes: Notes) -> Draft:

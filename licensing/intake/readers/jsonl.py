@@ -100,13 +100,17 @@ def _sound(text: str, value: dict[str, Any], line: Line, notes: Notes) -> bool:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         place = _lone(text)
-        notes.add("lone_surrogate", line=line.number, column=place + 1, seen=text[place : place + 6], expected="a character")
+        notes.add(
+            "lone_surrogate", line=line.number, column=place + 1, seen=text[place : place + 6], expected="a character"
+        )
         return False
     return True
 
 
 def _lone(text: str) -> int:
-    pattern = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+    pattern = re.compile(
+        r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    )
     for match in pattern.finditer(text):
         if len(match[0]) == 6:
             return match.start()
@@ -140,16 +144,22 @@ def _key(draft: Draft, key: str, sent: Any, notes: Notes) -> None:
         case "licence":
             _licences(draft, sent, notes)
         case "no_contributors":
-            draft.no_contributors = sent is True
-            if not isinstance(sent, bool):
-                _wrong(notes, "/no_contributors", sent, "true or false")
+            draft.no_contributors = _flag(sent, f"/{key}", notes)
         case _ if key in IDENTIFIER_COLUMNS:
-            text = _text(sent, f"/{key}", notes)
-            scheme = "isbn" if key == "isbn13" else key
-            if text:
-                plain.add_identifier(draft, scheme, text, f"/{key}", notes, spreadsheet=False)
+            _identifier(draft, key, _text(sent, f"/{key}", notes), notes)
         case _:
             draft.texts[key] = _text(sent, f"/{key}", notes)
+
+
+def _identifier(draft: Draft, key: str, text: str, notes: Notes) -> None:
+    if text:
+        plain.add_identifier(draft, "isbn" if key == "isbn13" else key, text, f"/{key}", notes, spreadsheet=False)
+
+
+def _flag(sent: Any, path: str, notes: Notes) -> bool:
+    if not isinstance(sent, bool):
+        _wrong(notes, path, sent, "true or false")
+    return sent is True
 
 
 def _text(sent: Any, path: str, notes: Notes) -> str:

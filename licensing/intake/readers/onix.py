@@ -90,7 +90,9 @@ def read(path: Path, encoding: Encoding, file_issues: list[Issue]) -> Reading:
 
 
 def version_of(prolog: Prolog) -> str:
-    """The ONIX version a prolog states, "" when it states none. The DOCTYPE and 2.1's namespace count like `release`."""
+    """The ONIX version a prolog states, "" when it states none. The DOCTYPE and 2.1's namespace count like
+    `release`.
+    """
     for source in (prolog.attributes.get("release", ""), prolog.namespace, prolog.doctype):
         match = _VERSION.search(source)
         if match:
@@ -195,13 +197,14 @@ def _product(product: Element, frame: Frame, notes: Notes, defaults: _Defaults) 
         or product.find("NoContributor") is not None,
         origin=origin,
         origin_evidence=origin_evidence,
-        relations=parts.relations(product, notes, only=lambda code: True),
+        relations=parts.relations(product, notes),
         content_file=rights.training_file(product),
         sent_at=defaults.sent_at,
         sent=_sent(product, notification),
     )
     record = _published(product, notes, record)
-    record = replace(record, **_languages(product, notes, defaults))
+    language, original_language = _languages(product, notes, defaults)
+    record = replace(record, language=language, original_language=original_language)
     record = _rights(product, notes, record)
     return record if record.ref else _with_derived(record, notes)
 
@@ -235,7 +238,7 @@ def _rights(product: Element, notes: Notes, record: Record) -> Record:
     )
 
 
-def _languages(product: Element, notes: Notes, defaults: _Defaults) -> dict[str, str]:
+def _languages(product: Element, notes: Notes, defaults: _Defaults) -> tuple[str, str]:
     """Language of the text (List 22 code 01) and the original language of a translation (02)."""
     own = original = ""
     for path in ("DescriptiveDetail/Language", "Language"):
@@ -253,7 +256,7 @@ def _languages(product: Element, notes: Notes, defaults: _Defaults) -> dict[str,
     if not own:
         sent = text(product, "LanguageOfText") or defaults.language
         own = notes.language(sent, "DefaultLanguageOfText") if sent else ""
-    return {"language": own, "original_language": original}
+    return own, original
 
 
 def _notification(product: Element, notes: Notes) -> tuple[Notification, str]:
@@ -274,7 +277,9 @@ def _notification(product: Element, notes: Notes) -> tuple[Notification, str]:
 
 
 def _sent(product: Element, notification: Notification) -> frozenset[str]:
-    """The fields a record speaks about: a full record replaces all of them, a block update (04) those of its blocks."""
+    """The fields a record speaks about: a full record replaces all of them, a block update (04) those of its
+    blocks.
+    """
     if notification == "new":
         return _FULL
     if notification != "update":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from licensing.catalogue.identifiers import Identifier
@@ -11,7 +11,8 @@ from licensing.intake.readers.onix_tags import Element, every, first_of, own_tex
 from licensing.intake.readers.outcomes import Notes
 from licensing.intake.record import Contributor, DateFact, Level, RecordIdentifier, Relation
 
-# ONIX code lists 5 (product), 13 (collection), 16 (work), 44 (name): code -> our scheme. Others are kept as own:<code>:<value>.
+# ONIX code lists 5 (product), 13 (collection), 16 (work), 44 (name): code -> our scheme. Others are kept as
+# own:<code>:<value>.
 _SCHEMES: Final[Mapping[str, str]] = {
     "01": "own", "02": "isbn", "03": "gtin", "04": "gtin", "05": "ismn", "06": "doi", "14": "gtin", "15": "isbn",
     "22": "uri", "25": "ismn", "26": "doi",
@@ -35,9 +36,7 @@ _WORK_RELATIONS: Final[Mapping[str, str]] = {"01": "manifestation_of", "02": "de
 _D: Final = "DescriptiveDetail/"
 
 
-def _identifier(
-    element: Element, code_path: str, schemes: Mapping[str, str], notes: Notes
-) -> Identifier | None:
+def _identifier(element: Element, code_path: str, schemes: Mapping[str, str], notes: Notes) -> Identifier | None:
     code, value = text(element, code_path), text(element, "IDValue")
     if not value:
         return None
@@ -53,7 +52,8 @@ def _identifier(
 
 def line_of(element: Element, notes: Notes) -> int:
     """The line of an element in the file; each record is parsed alone, so its own lines begin at 1."""
-    return notes.line + (int(element.sourceline or 1)) - 1
+    found: object = element.sourceline
+    return notes.line + (found if isinstance(found, int) else 1) - 1
 
 
 def identifiers(product: Element, notes: Notes, *, is_set: bool) -> tuple[RecordIdentifier, ...]:
@@ -198,14 +198,16 @@ def dated(product: Element, notes: Notes, *roles: str) -> DateFact | None:
     return notes.date(text(date, "Date"), "PublishingDetail/PublishingDate", line=line_of(date, notes))
 
 
-def relations(product: Element, notes: Notes, *, only: Callable[[str], bool]) -> tuple[Relation, ...]:
-    """Related works and products whose code passes `only` (codes as work:01, product:06, part)."""
+def relations(product: Element, notes: Notes) -> tuple[Relation, ...]:
+    """Related works and products (codes as work:01, product:06, part)."""
     found: list[Relation] = []
     sources = (
-        ("RelatedMaterial/RelatedWork", "WorkRelationCode", "work", _WORK_RELATIONS, "WorkIdentifier", "WorkIDType", _WORK),
+        ("RelatedMaterial/RelatedWork", "WorkRelationCode", "work", _WORK_RELATIONS, "WorkIdentifier", "WorkIDType",
+         _WORK),
         ("RelatedMaterial/RelatedProduct", "ProductRelationCode", "product", _PRODUCT_RELATIONS, "ProductIdentifier",
          "ProductIDType", _SCHEMES),
-        ("RelatedProduct", "RelationCode", "product", _PRODUCT_RELATIONS, "ProductIdentifier", "ProductIDType", _SCHEMES),
+        ("RelatedProduct", "RelationCode", "product", _PRODUCT_RELATIONS, "ProductIdentifier", "ProductIDType",
+         _SCHEMES),
         (_D + "ProductPart", "", "part", {"": "includes"}, "ProductIdentifier", "ProductIDType", _SCHEMES),
     )  # fmt: skip
     for path, code_path, prefix, kinds, id_path, type_path, schemes in sources:
@@ -217,6 +219,6 @@ def relations(product: Element, notes: Notes, *, only: Callable[[str], bool]) ->
                 if one is not None
             )
             label = f"{prefix}:{code}" if code else prefix
-            if made and only(label):
+            if made:
                 found.append(Relation(kinds.get(code, ""), label, made, text(element, ".//TitleText")))
     return tuple(found)

@@ -1,4 +1,6 @@
-"""What an ONIX product says about rights, use, origin and size. All of it is evidence; nothing here grants anything."""
+"""What an ONIX product says about rights, use, origin and size. All of it is evidence; nothing here grants
+anything.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,22 @@ _TEXT_ROLES: Final = frozenset({"author", "creator", "added_matter", "adaptor", 
 
 def licences(product: Element, notes: Notes) -> tuple[LicenceAssertion, ...]:
     """Every EpubLicense: its name and the links of its expressions (List 218 20/21 are ODRL)."""
-    found = []
+    found: list[LicenceAssertion] = []
     for licence in every(product, _D + "EpubLicense"):
         links = [text(one, "EpubLicenseExpressionLink") for one in licence.iterfind("EpubLicenseExpression")]
         dates = [one for one in licence.iterfind("EpubLicenseDate") if text(one, "EpubLicenseDateRole") == "14"]
         start = notes.date(text(dates[0], "Date"), "EpubLicense/EpubLicenseDate") if dates else None
         name = text(licence, "EpubLicenseName")
-        for link in links or [""]:
-            if name or link:
-                found.append(LicenceAssertion(name, link, "whole", start, "onix:EpubLicense"))
+        found.extend(
+            LicenceAssertion(name, link, "whole", start, "onix:EpubLicense") for link in links or [""] if name or link
+        )
     return tuple(found)
 
 
 def signals(product: Element, notes: Notes) -> tuple[UsageSignal, ...]:
-    """Usage constraints. List 145 code 11 prohibited (List 146 03) is a reservation; every other one is evidence only."""
+    """Usage constraints. List 145 code 11 prohibited (List 146 03) is a reservation; every other one is evidence
+    only.
+    """
     found = []
     for one in product.iterfind(_D + "EpubUsageConstraint"):
         usage, status = text(one, "EpubUsageType"), text(one, "EpubUsageStatus")
@@ -119,7 +123,8 @@ def _measure(value: str, unit: str, source: str) -> MeasureHint | None:
         return None
     plain: Mapping[str, tuple[str, int]] = {
         "01": ("characters", 1), "02": ("words", 1), "03": ("pages", 1), "04": ("seconds", 3600), "05": ("seconds", 60),
-        "06": ("seconds", 1), "14": ("seconds", 3600), "17": ("bytes", 1), "18": ("bytes", 1024), "19": ("bytes", 1048576),
+        "06": ("seconds", 1), "14": ("seconds", 3600), "17": ("bytes", 1), "18": ("bytes", 1024),
+        "19": ("bytes", 1048576),
     }  # fmt: skip
     known = plain.get(unit)
     if known is None:
@@ -135,7 +140,8 @@ def _measure(value: str, unit: str, source: str) -> MeasureHint | None:
 def origin(product: Element, people: Sequence[Contributor], notes: Notes) -> tuple[Origin, str]:
     """What the record says about AI, and the words it says it with.
 
-    An unnamed AI (List 19 code 09) as the only one behind the text is synthetic, beside people ai_assisted; a synthesised
+    An unnamed AI (List 19 code 09) as the only one behind the text is synthetic, beside people ai_assisted; a
+    synthesised
     voice is ai_assisted. Website roles 55 and 56 (no AI content, certified or declared) say human. Both together say
     nothing: unknown, with a note.
     """
@@ -166,7 +172,8 @@ def form(product: Element) -> tuple[str, str]:
     content = text(product, _D + "PrimaryContentType")
     detail = [own_text(one) for one in every(product, _D + "ProductFormDetail", "ProductFormDetail")]
     sent = " ".join(part for part in (code, content, *detail) if part)
-    by_content = {"01": "audio", "02": "audio", "03": "audio", "04": "audio", "05": "audio", "06": "audio", "07": "image",
+    by_content = {"01": "audio", "02": "audio", "03": "audio", "04": "audio", "05": "audio", "06": "audio", "07":
+    "image",
                   "10": "book", "11": "score", "12": "image", "18": "image", "33": "code", "34": "dataset"}  # fmt: skip
     if content in by_content and code[:1] in ("D", "E", "L", "S", ""):
         return by_content[content], sent

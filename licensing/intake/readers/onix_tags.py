@@ -1,6 +1,7 @@
 """ONIX tag names: short to reference, from the schemas that the onixcheck package carries; and small tree helpers.
 
-EDItEUR's schemas and code lists are not copied into this project; codes that mean something to us are named where used.
+EDItEUR's schemas and code lists are not copied into this project; codes that mean something to us are named
+where used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from lxml import etree
 
 from licensing.intake import xml
 
-Element = etree._Element
+Element = etree._Element  # noqa: SLF001  lxml gives its element class no public name
 _SCHEMAS: Final[Mapping[str, tuple[str, ...]]] = {
     "2.1": ("xsd2.1/ONIX_BookProduct_Release2.1_short.xsd",),
     # A tag retired in 3.1 still means what it meant, so 3.x feeds are read with both.
@@ -49,7 +50,9 @@ def _pairs(schema: Element) -> Iterator[tuple[str, str]]:
 
 
 def to_reference(element: Element, version: str, *, short: bool) -> None:
-    """Rename a tree in place: namespaces dropped, short tags to reference tags; unknown ones keep their local name."""
+    """Rename a tree in place: namespaces dropped, short tags to reference tags; unknown ones keep their local
+    name.
+    """
     names = reference_names(version) if short else {}
     for node in element.iter(etree.Element):
         local = str(node.tag).rpartition("}")[2]
@@ -62,7 +65,7 @@ def text(element: Element | None, *paths: str) -> str:
         return ""
     for path in paths:
         for found in element.iterfind(path):
-            value = " ".join("".join(found.itertext()).split())
+            value = " ".join("".join(map(str, found.itertext())).split())
             if value:
                 return value
     return ""
@@ -70,7 +73,7 @@ def text(element: Element | None, *paths: str) -> str:
 
 def own_text(element: Element) -> str:
     """The text of this element, white space collapsed."""
-    return " ".join("".join(element.itertext()).split())
+    return " ".join("".join(map(str, element.itertext())).split())
 
 
 def every(element: Element, *paths: str) -> Iterator[Element]:

@@ -37,7 +37,8 @@ class FileInfo:
 class Reading:
     """A file being read: iterate once to get an Outcome per record, in the order of the file, in constant memory.
 
-    `issues` are those of the file as a whole; some are added while it is read. Iterating raises accounts.errors.Refused
+    `issues` are those of the file as a whole; some are added while it is read. Iterating raises
+    accounts.errors.Refused
     when the file must be refused whole, which may be as late as its last byte: store nothing before the end.
     """
 

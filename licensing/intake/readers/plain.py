@@ -40,17 +40,19 @@ OPTIONAL: Final = (
     "licence_start", "no_contributors",
 )  # fmt: skip
 IDENTIFIER_COLUMNS: Final = frozenset(SCHEMES) - {"own", "isni", "orcid", "ipi", "ror"} | {"isbn13"}
-_DAMAGED: Final = re.compile(r"[\d.,]+E\+?\d+", re.I)
-_DECIMAL: Final = re.compile(r"([\dX-]+)\.0+", re.I)
+_DAMAGED: Final = re.compile(r"[\d.,]+E\+?\d+", re.IGNORECASE)
+_DECIMAL: Final = re.compile(r"([\dX-]+)\.0+", re.IGNORECASE)
 _SPLIT: Final = re.compile(r"[;\uff1b\n]")
 _TAGGED: Final = re.compile(r"\s*\[([a-z]+):([^\]]+)\]\s*$")
-_ROLE: Final = re.compile(r"([^:\uff1a]{1,40})[:\uff1a](.*)", re.S)
+_ROLE: Final = re.compile(r"([^:\uff1a]{1,40})[:\uff1a](.*)", re.DOTALL)
 _LAYERS: Final = ("whole", "contributions", "cover", "code", "metadata", "database")
 
 
 @dataclass(slots=True)
 class Draft:
-    """Named values of one record as sent. `texts` holds the plain columns; `sent` every column the record speaks about."""
+    """Named values of one record as sent. `texts` holds the plain columns; `sent` every column the record speaks
+    about.
+    """
 
     position: Position
     texts: dict[str, str] = field(default_factory=dict)
@@ -117,9 +119,7 @@ def _sent(draft: Draft) -> frozenset[str]:
     return frozenset(names - IDENTIFIER_COLUMNS - {"ref", "notification", "licence_layer", "licence_start"})
 
 
-def _derived(
-    draft: Draft, title: str, language: str, contributors: tuple[Contributor, ...], notes: Notes
-) -> str:
+def _derived(draft: Draft, title: str, language: str, contributors: tuple[Contributor, ...], notes: Notes) -> str:
     notes.add("reference_missing", path="own_id", expected="own_id")
     made = [f"{one.identifier.scheme}:{one.identifier.sent}" for one in draft.identifiers]
     rest = [title, language, draft.get("publication_date"), *contributor_parts(contributors)]
@@ -265,7 +265,9 @@ def subjects_text(text: str) -> list[Subject]:
 
 
 def licence(values_sent: Mapping[str, str], notes: Notes) -> LicenceAssertion | None:
-    """A stated licence from its parts (expression, url, layer, start); None when neither words nor a link were sent."""
+    """A stated licence from its parts (expression, url, layer, start); None when neither words nor a link were
+    sent.
+    """
     expression, url = values_sent.get("expression", "").strip(), values_sent.get("url", "").strip()
     if re.match(r"https?://", expression) and not url:
         expression, url = "", expression

@@ -1,4 +1,6 @@
-"""Single values as senders write them: dates, languages, countries, forms, roles. Pure; what cannot be read comes back None."""
+"""Single values as senders write them: dates, languages, countries, forms, roles. Pure; what cannot be read
+comes back None.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ from babel.core import get_global
 
 from licensing.intake.record import FORMS, DateFact
 
-_DATE: Final = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?(?:T[\d:.,+\-Z]*)?", re.I)
+_DATE: Final = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?(?:T[\d:.,+\-Z]*)?", re.IGNORECASE)
 _RANGE: Final = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)[/-]?(\d{4}(?:\d{2}(?:\d{2})?)?)")
 _DECIMAL: Final = re.compile(r"(-?\d+)\.0+")
 _NEGATIVE: Final = re.compile(r"-\d+(?:\.0+)?")
-_TAG: Final = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?((?:-[a-z0-9]{5,8}|-\d[a-z0-9]{3})*)", re.I)
+_TAG: Final = re.compile(
+    r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?((?:-[a-z0-9]{5,8}|-\d[a-z0-9]{3})*)", re.IGNORECASE
+)
 _WORDS: Final[Mapping[str, str]] = {
     "book": "book", "ebook": "book", "e-book": "book", "novel": "book", "paperback": "book", "hardback": "book",
     "hardcover": "book", "图书": "book", "书": "book", "小说": "book", "article": "article", "文章": "article",
