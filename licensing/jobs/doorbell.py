@@ -27,6 +27,11 @@ class _Quiet:
 _quiet = _Quiet()
 
 
+def listen() -> None:
+    """End the quiet after a failed send: the broker is known to be there."""
+    _quiet.until = 0.0
+
+
 def ring(jobs: Sequence[tuple[int, str]]) -> int:
     """Send one message per (job id, queue); returns how many went out. Never raises: the relay rings again.
 
