@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -19,8 +20,9 @@ from accounts.permissions import Scope
 from accounts.unit import Actor, unit
 from licensing.catalogue import refs
 from licensing.catalogue import services as catalogue
-from licensing.catalogue.models import Catalogue, Contributor, Party
+from licensing.catalogue.models import Catalogue, Party, Work
 from licensing.intake import content
+from licensing.rights import copyright as copyright_facts
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id, visible
@@ -158,36 +160,49 @@ class FactOut(serializers.Serializer[Any]):
 
 
 class Facts(Door):
-    """POST: record when a person was born or died, or when a text was first published, with the source."""
+    """POST: record when a person was born or died, when a text was first published, or that its list of contributors
+    is complete, with the source.
+    """
 
     @extend_schema(request=FactBody, responses={201: FactOut}, operation_id="facts_create")
     def post(self, request: Request) -> Response:
-        """Record one fact."""
+        """Record one fact; the copyright status of the works it concerns follows at once."""
         sent = self.body(FactBody)
         at = self.now()
         with unit(self.actor):
             permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
-            party = work = None
-            if sent["party"]:
-                party = refs.party(sent["party"], organisation_id=self.actor.tenant or 0, actor=self.actor)
-                _link(sent["contributor"], party, self.actor)
-            if sent["work"]:
-                work = refs.all_works([sent["work"]], actor=self.actor)[0]
-            catalogue.record_fact(
-                kind=sent["kind"], source=sent["source"], not_before=sent["not_before"], not_after=sent["not_after"],
-                place=sent["country"], party=party, work=work, actor=self.actor, at=at,
-            )  # fmt: skip
-        subject = party or work
-        body = {"object": "fact", "kind": sent["kind"], "subject": subject.name_id if subject else ""}
+            subject = _fact(sent, self.actor, at)
+        body = {"object": "fact", "kind": sent["kind"], "subject": subject.name_id}
         return Response(body, status.HTTP_201_CREATED)
 
 
-def _link(contributor: Mapping[str, Any] | None, party: Party, actor: Actor) -> None:
-    """Say that a contributor of one of the caller's own works is this party."""
-    if contributor:
-        work = refs.all_works([str(contributor.get("work"))], actor=actor)[0]
-        permissions.check(actor, "catalogue.write", Scope(work.organisation_id))
-        Contributor.objects.filter(work=work, sequence=contributor.get("sequence")).update(party=party)
+def _fact(sent: Mapping[str, Any], actor: Actor, at: datetime) -> Party | Work:
+    if sent["work"]:
+        work = _own_work(sent["work"], actor)
+        if sent["kind"] == "contributors_complete":
+            copyright_facts.complete(work=work, evidence=sent["source"], actor=actor, at=at)
+            return work
+        copyright_facts.state_fact(**_interval(sent), work=work, actor=actor, at=at)
+        return work
+    party = refs.party(str(sent["party"]), organisation_id=actor.tenant, actor=actor)
+    credited = sent["contributor"]
+    if credited:
+        work = _own_work(str(credited.get("work")), actor)
+        copyright_facts.credit(
+            work=work, sequence=int(credited.get("sequence") or 0), party=party, actor=actor, at=at
+        )
+    copyright_facts.state_fact(**_interval(sent), party=party, actor=actor, at=at)
+    return party
+
+
+def _own_work(ref: str, actor: Actor) -> Work:
+    work = refs.all_works([ref], actor=actor)[0]
+    permissions.check(actor, "catalogue.write", Scope(work.organisation_id))
+    return work
+
+
+def _interval(sent: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: sent[name] for name in ("kind", "source", "not_before", "not_after")} | {"place": sent["country"]}
 
 
 class Zip(BaseParser):

@@ -1,0 +1,119 @@
+"""Facts about works and people, and the copyright status that follows from them, written in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from django.db.models import Q
+
+from accounts import audit
+from accounts.unit import Actor, unit
+from licensing.catalogue import services as catalogue
+from licensing.catalogue.models import Contributor, Fact, Party, Work, WorkRelation
+from licensing.rights import rules
+from licensing.rights.models import CopyrightStatus
+
+BATCH = 2000
+
+
+def state_fact(
+    *, kind: str, source: str, not_before: date | None, not_after: date | None, place: str, actor: Actor,
+    at: datetime, work: Work | None = None, party: Party | None = None,
+) -> Fact:  # fmt: skip
+    """Record an interval fact and recompute the works it concerns. Raises Refused("fact_incomplete")."""
+    with unit(actor):
+        fact = catalogue.record_fact(
+            kind=kind, source=source, not_before=not_before, not_after=not_after, place=place, work=work, party=party,
+            actor=actor, at=at,
+        )  # fmt: skip
+        concerned = Q(pk=work.pk) if work else Q(contributors__party=party)
+        refresh(works=list(Work.objects.filter(concerned).distinct()), at=at)
+    return fact
+
+
+def credit(*, work: Work, sequence: int, party: Party, actor: Actor, at: datetime) -> None:
+    """Say which party a contributor of a work is; its recorded life counts from then on."""
+    with unit(actor):
+        Contributor.objects.filter(work=work, sequence=sequence).update(party=party)
+        after = {"sequence": sequence, "party": party.name_id}
+        audit.record(actor=actor, act="contributor.credited", subject=work.name_id, at=at, after=after)
+        refresh(works=[work], at=at)
+
+
+def complete(*, work: Work, evidence: str, actor: Actor, at: datetime) -> None:
+    """Say, with evidence, that no contributor of a work is missing."""
+    with unit(actor):
+        Work.objects.filter(pk=work.pk).update(contributors_complete=True, contributors_evidence=evidence)
+        work.refresh_from_db()
+        after = {"evidence": evidence}
+        audit.record(actor=actor, act="contributors.complete", subject=work.name_id, at=at, after=after)
+        refresh(works=[work], at=at)
+
+
+def refresh(*, works: Sequence[Work], at: datetime) -> None:
+    """Recompute the status of works on the day of `at`, a constant number of queries per batch."""
+    for start in range(0, len(works), BATCH):
+        _refresh(works[start : start + BATCH], at)
+
+
+def _refresh(works: Sequence[Work], at: datetime) -> None:
+    keys = [work.pk for work in works]
+    people = _people(keys)
+    translated = set(
+        WorkRelation.objects.filter(work__in=keys, kind="translation_of").values_list("work_id", flat=True)
+    )
+    published = _published(keys)
+    rows = []
+    for work in works:
+        interval = published.get(work.pk, rules.Interval(work.published_not_before, work.published_not_after))
+        evidence = rules.Evidence(
+            people[work.pk], bool(work.contributors_complete), interval, work.pk in translated
+        )
+        found = rules.status(evidence, at.date())
+        rows.append(
+            CopyrightStatus(
+                work=work, public_domain=found.public_domain, protected=found.protected, unknown=found.unknown,
+                free_from={place: day.isoformat() for place, day in found.free_from.items()},
+                facts={"complete": evidence.complete, "people": len(evidence.people), "published": str(interval)},
+                rule_version=rules.VERSION, on_date=at.date(), computed_at=at,
+            )
+        )  # fmt: skip
+    CopyrightStatus.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["work"],
+        update_fields=["public_domain", "protected", "unknown", "free_from", "facts", "rule_version", "on_date",
+                       "computed_at"],
+    )  # fmt: skip
+
+
+def _people(works: Sequence[int]) -> Mapping[int, list[rules.Person]]:
+    rows = Contributor.objects.filter(work__in=works).order_by("work_id", "sequence")
+    credited = {row.party_id for row in rows if row.party_id}
+    facts: dict[tuple[int, str], list[Fact]] = defaultdict(list)
+    for fact in Fact.objects.filter(party__in=credited, kind__in=["birth", "death"]):
+        facts[fact.party_id or 0, fact.kind].append(fact)
+    found: dict[int, list[rules.Person]] = defaultdict(list)
+    for row in rows:
+        known = row.party_id or -1
+        found[row.work_id].append(
+            rules.Person(row.role, _narrowest(facts[known, "birth"]), _narrowest(facts[known, "death"]))
+        )
+    return found
+
+
+def _published(works: Sequence[int]) -> Mapping[int, rules.Interval]:
+    facts: dict[int, list[Fact]] = defaultdict(list)
+    for fact in Fact.objects.filter(work__in=works, kind="publication"):
+        facts[fact.work_id or 0].append(fact)
+    return {work: _narrowest(rows) for work, rows in facts.items()}
+
+
+def _narrowest(facts: Iterable[Fact]) -> rules.Interval:
+    """Several facts about one date: the limits all of them allow; contradicting ones allow nothing."""
+    rows = list(facts)
+    first = max((fact.not_before for fact in rows if fact.not_before), default=None)
+    last = min((fact.not_after for fact in rows if fact.not_after), default=None)
+    if first is not None and last is not None and first > last:
+        return rules.UNKNOWN
+    return rules.Interval(first, last)

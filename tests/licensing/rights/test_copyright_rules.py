@@ -1,0 +1,104 @@
+"""Public domain by evidence: worked examples, and what must hold for any facts."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from licensing.kernel import territories
+from licensing.rights import rules
+from licensing.rights.rules import Evidence, Interval, Person
+
+ON = date(2026, 11, 22)
+
+
+def exactly(year: int) -> Interval:
+    return Interval(date(year, 6, 1), date(year, 6, 1))
+
+
+def one(died: int, *, complete: bool = True, published: int | None = None, **more: bool) -> Evidence:
+    when = exactly(published) if published else rules.UNKNOWN
+    return Evidence([Person("author", death=exactly(died))], complete, when, **more)
+
+
+def answer(evidence: Evidence, place: str, on: date = ON) -> str:
+    found, bit = rules.status(evidence, on), territories.mask([place])
+    return next(name for name in ("public_domain", "protected", "unknown") if getattr(found, name) & bit)
+
+
+@pytest.mark.parametrize(
+    ("died", "place", "expected"),
+    [
+        (1955, "DE", "public_domain"), (1956, "DE", "protected"), (1975, "CN", "public_domain"),
+        (1976, "CN", "protected"), (1965, "IN", "public_domain"), (1971, "CA", "public_domain"),
+        (1972, "CA", "protected"), (1967, "JP", "public_domain"), (1968, "JP", "protected"),
+        (1962, "KR", "public_domain"), (1954, "AU", "public_domain"), (1943, "MX", "public_domain"),
+        (1944, "MX", "protected"), (1945, "ES", "public_domain"), (1946, "ES", "protected"),
+        (1925, "VN", "public_domain"), (1926, "VN", "unknown"), (1944, "FR", "unknown"),
+        (1955, "FR", "public_domain"), (1975, "HK", "public_domain"), (1942, "CH", "public_domain"),
+    ],
+)  # fmt: skip
+def test_life_terms(died: int, place: str, expected: str) -> None:
+    assert answer(one(died), place) == expected
+
+
+def test_terms_end_with_the_calendar_year() -> None:
+    assert answer(one(1955), "DE", date(2025, 12, 31)) == "protected"
+    assert answer(one(1955), "DE", date(2026, 1, 1)) == "public_domain"
+    assert rules.status(one(1956), ON).free_from["DE"] == date(2027, 1, 1)
+
+
+def test_the_united_states_count_from_publication() -> None:
+    assert answer(one(1900, published=1930), "US") == "public_domain"
+    assert answer(one(1900, published=1931), "US") == "unknown"
+    assert answer(one(1900), "US") == "unknown"
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        one(1900, complete=False),
+        one(1900, translated=True),
+        Evidence([], complete=True, published=rules.UNKNOWN),
+        Evidence([Person("author")], complete=True, published=rules.UNKNOWN),
+        Evidence([Person("illustrator", death=exactly(1850))], complete=True, published=rules.UNKNOWN),
+    ],
+    ids=["list of contributors open", "translator unnamed", "nobody", "no dates", "not a relevant role"],
+)
+def test_what_is_missing_is_never_free(evidence: Evidence) -> None:
+    assert rules.status(evidence, ON).public_domain == 0
+
+
+def test_nobody_lives_beyond_125_years() -> None:
+    born = Evidence([Person("author", birth=exactly(1800))], complete=True, published=rules.UNKNOWN)
+    assert answer(born, "DE") == "public_domain"
+    assert answer(Evidence([Person("author", birth=exactly(1880))], True, rules.UNKNOWN), "DE") == "unknown"
+
+
+def test_the_last_to_die_counts() -> None:
+    both = [Person("author", death=exactly(1900)), Person("translator", death=exactly(1970))]
+    assert answer(Evidence(both, complete=True, published=rules.UNKNOWN, translated=True), "DE") == "protected"
+
+
+days = st.dates(date(1700, 1, 1), date(2020, 12, 31))
+
+
+@given(days, st.integers(0, 20_000), days, st.booleans())
+def test_every_territory_has_one_answer(died: date, width: int, published: date, complete: bool) -> None:
+    late = min(died + timedelta(days=width), date(2025, 1, 1))
+    evidence = Evidence([Person("author", death=Interval(died, late))], complete, Interval(published, published))
+    found = rules.status(evidence, ON)
+    assert found.public_domain | found.protected | found.unknown == territories.WORLD
+    assert found.public_domain & found.protected == found.public_domain & found.unknown == 0
+    assert found.protected & found.unknown == 0
+
+
+@given(days, st.integers(0, 20_000))
+def test_less_knowledge_never_frees(died: date, width: int) -> None:
+    late = min(died + timedelta(days=width), date(2025, 1, 1))
+    exact = Evidence([Person("author", death=Interval(late, late))], True, rules.UNKNOWN)
+    vague = Evidence([Person("author", death=Interval(died, late))], True, rules.UNKNOWN)
+    assert rules.status(vague, ON).public_domain & ~rules.status(exact, ON).public_domain == 0
