@@ -247,8 +247,10 @@ def test_the_app_role_makes_no_partition_and_switches_no_trigger_off(app: Connec
 
 def test_a_temporary_table_does_not_stand_in_for_the_books(app: Connection) -> None:
     entry, first, second = _posted(app)
-    app.execute("CREATE TEMP TABLE licensing_ledgerentry AS SELECT id, pg_current_xact_id()::text::bigint AS xid, cluster,"
-                " effective_date, livemode FROM public.licensing_ledgerentry")  # fmt: skip
+    app.execute(
+        "CREATE TEMP TABLE licensing_ledgerentry AS SELECT id, pg_current_xact_id()::text::bigint AS xid,"
+        " cluster, effective_date, livemode FROM public.licensing_ledgerentry"
+    )
     with pytest.raises(errors.IntegrityConstraintViolation, match="earlier transaction"):
         _lines(app, entry, (first, 1_000_000, "usd"), (second, -1_000_000, "usd"))
 
@@ -323,15 +325,15 @@ def test_a_closing_waits_for_who_is_posting(committed: Committed, app: Connectio
 
 
 def test_a_manual_entry_needs_a_second_person_for_exactly_its_content(app: Connection) -> None:
-    people = [
-        _one(app, "INSERT INTO accounts_user (public_id, created_at, password, is_superuser, email, full_name, language,"
-             " is_active, is_staff) VALUES (gen_random_uuid(), now(), '', false, %s, '', 'en', true, false) RETURNING id",
-             [name]) for name in ("maker@example.org", "checker@example.org")
-    ]  # fmt: skip
+    person = (
+        "INSERT INTO accounts_user (public_id, created_at, password, is_superuser, email, full_name, language,"
+        " is_active, is_staff) VALUES (gen_random_uuid(), now(), '', false, %s, '', 'en', true, false) RETURNING id"
+    )
+    people = [_one(app, person, [name]) for name in ("maker@example.org", "checker@example.org")]
     sign = (
         'INSERT INTO accounts_countersign (public_id, created_at, livemode, "right", subject, payload, payload_hash,'
-        " proposer_id, approver_id, reason, expires_at, status) VALUES (gen_random_uuid(), now(), false, 'ledger.manual',"
-        " 's', '{}', %s, %s, %s, '', now(), %s)"
+        " proposer_id, approver_id, reason, expires_at, status) VALUES (gen_random_uuid(), now(), false,"
+        " 'ledger.manual', 's', '{}', %s, %s, %s, '', now(), %s)"
     )
     app.execute(sign, ["proposed", people[0], None, "proposed"])
     app.execute(sign, ["approved", people[0], people[1], "approved"])

@@ -26,15 +26,19 @@ TAMPERS = {
     ),
     "both amounts": ("UPDATE licensing_ledgerline SET amount = amount * 2 WHERE entry_id = {e}", "payload hash"),
     "account": (
-        "UPDATE licensing_ledgerline SET account_id = (SELECT max(id) FROM licensing_ledgeraccount"
-        " WHERE code = 'bank_operating') WHERE entry_id = {e} AND amount > 0",
+        (
+            "UPDATE licensing_ledgerline l SET account_id = a.id FROM licensing_ledgeraccount a"
+            " WHERE a.code = 'bank_operating' AND l.entry_id = {e} AND l.amount > 0"
+        ),
         "payload hash",
     ),
     "line removed": ("DELETE FROM licensing_ledgerline WHERE entry_id = {e} AND amount > 0", "1 lines"),
     "both removed": ("DELETE FROM licensing_ledgerline WHERE entry_id = {e}", "0 lines"),
     "pair added later": (
-        "INSERT INTO licensing_ledgerline (effective_date, entry_id, account_id, amount, currency_id) SELECT"
-        " effective_date, entry_id, account_id, -amount, currency_id FROM licensing_ledgerline WHERE entry_id = {e}",
+        (
+            "INSERT INTO licensing_ledgerline (effective_date, entry_id, account_id, amount, currency_id) SELECT"
+            " effective_date, entry_id, account_id, -amount, currency_id FROM licensing_ledgerline WHERE entry_id = {e}"
+        ),
         "another transaction",
     ),
     "currency": ("UPDATE licensing_ledgerline SET currency_id = 'eur' WHERE entry_id = {e}", "account's currency"),
