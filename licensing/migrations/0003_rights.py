@@ -33,10 +33,13 @@ ALTER TABLE licensing_splitversion ADD CONSTRAINT split_no_overlap EXCLUDE USING
 
 CREATE FUNCTION licet_split_sum() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  one bigint := CASE TG_TABLE_NAME WHEN 'licensing_splitversion' THEN NEW.id
-                ELSE (CASE TG_OP WHEN 'DELETE' THEN OLD.version_id ELSE NEW.version_id END) END;
+  one bigint;
   total bigint;
 BEGIN
+  IF TG_TABLE_NAME = 'licensing_splitversion' THEN one := NEW.id;
+  ELSIF TG_OP = 'DELETE' THEN one := OLD.version_id;
+  ELSE one := NEW.version_id;
+  END IF;
   SELECT coalesce(sum(ppm), 0) INTO total FROM licensing_splitpart WHERE version_id = one;
   IF total <> 1000000 AND EXISTS (SELECT FROM licensing_splitversion WHERE id = one) THEN
     RAISE EXCEPTION 'split version % sums to % ppm, not 1000000', one, total
