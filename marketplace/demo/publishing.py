@@ -1,0 +1,120 @@
+"""What a publisher does: import, attach content, declare claims and splits, offer terms, reserve, state facts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marketplace.demo.client import Client, wait
+from marketplace.demo.material import FORMATS, Publisher
+
+TERMS_META = ("key", "period")
+
+
+def publish(client: Client, publisher: Publisher) -> dict[str, Any]:
+    """Bring one publisher's catalogue and rights in; what is there already is left as it is. Returns what happened."""
+    rights = publisher.rights
+    for party in rights["parties"]:
+        client.post("/v1/parties", party)
+    catalogue = _catalogue(client, rights["catalogue"])
+    imports = [_import(client, catalogue, path) for path in publisher.files]
+    assets = client.send(
+        "POST", f"/v1/catalogues/{catalogue}/assets", publisher.archive(), "application/zip"
+    )  # fmt: skip
+    stated = bool(client.get("/v1/claims", limit="1")["data"])
+    return {"catalogue": catalogue, "imports": imports, "assets": assets, "stated": stated}
+
+
+def _catalogue(client: Client, wanted: Mapping[str, Any]) -> str:
+    for known in client.everything("/v1/catalogues"):
+        if known["slug"] == wanted["slug"]:
+            return str(known["id"])
+    body = {name: wanted[name] for name in ("slug", "name", "role_of_sender", "declarations")}
+    return str(client.post("/v1/catalogues", body)["id"])
+
+
+def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
+    """Upload a file in parts, look at the outcome of every record, commit the good ones."""
+    data = path.read_bytes()
+    opened = client.post(
+        "/v1/imports",
+        {"catalogue": catalogue, "filename": path.name, "format": FORMATS[path.suffix.lower()], "mode": "upsert",
+         "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+    )  # fmt: skip
+    here = f"/v1/imports/{opened['id']}"
+    if opened["status"] == "received":
+        client.send("PUT", opened["parts"][0]["url"], data, "application/octet-stream")
+        client.post(f"{here}:complete")
+    ended = ("validated", "refused", "committed")
+    found = wait(lambda: client.get(here), lambda row: row["status"] in ended, f"the check of {path.name}")
+    if found["status"] == "validated":
+        client.post(f"{here}:commit")
+        found = wait(lambda: client.get(here), lambda row: row["status"] == "committed", f"the commit of {path.name}")
+    return {"file": path.name, **{key: found[key] for key in ("status", "records", "outcomes", "issues_by_code")}}
+
+
+def state_rights(client: Client, publisher: Publisher, catalogue: str) -> dict[str, int]:
+    """Declare everything of rights.json; returns how many of each."""
+    rights = publisher.rights
+    slug = rights["catalogue"]["slug"]
+    claims = [_claim(client, claim, slug) for claim in rights["claims"]]
+    for split in rights["splits"]:
+        client.post("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
+    terms = {offer["key"]: _terms(client, offer) for offer in rights["terms"]}
+    for assignment in rights["assignments"]:
+        body = {"level": assignment["level"], "target": work_ref(assignment["target"], assignment["level"])}
+        client.post(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
+    for reservation in rights["reservations"]:
+        _reserve(client, reservation)
+    for licence in rights["open_licences"]:
+        _licence(client, licence)
+    for fact in rights["facts"]:
+        client.post("/v1/facts", _fact(fact))
+    return {name: len(rights[name]) for name in ("claims", "splits", "terms", "reservations", "open_licences", "facts")}
+
+
+def work_ref(name: str, level: str = "work") -> str:
+    """A work as the API takes it: `isbn:...` as it is, anything else is the sender's own id."""
+    return name if level != "work" or re.match(r"[a-z]+:|wrk_", name) else f"own:{name}"
+
+
+def _claim(client: Client, claim: Mapping[str, Any], slug: str) -> str:
+    body = {key: value for key, value in claim.items() if key not in ("works", "kind")}
+    whole = claim["works"] == "all"
+    body["level"] = "catalogue" if whole else "list"
+    body["target"] = slug if whole else [work_ref(name) for name in claim["works"]]
+    return str(client.post("/v1/claims", body)["id"])
+
+
+def _terms(client: Client, offer: Mapping[str, Any]) -> str:
+    body = {key: value for key, value in offer.items() if key not in TERMS_META}
+    made = client.post("/v1/terms", {"key": offer["key"], "body": body})
+    client.post(f"/v1/terms/{made['id']}:publish")
+    return str(made["id"])
+
+
+def _reserve(client: Client, reservation: Mapping[str, Any]) -> None:
+    body = {key: reservation[key] for key in ("kind", "actions", "territories")}
+    body |= {"level": reservation["scope"], "target": work_ref(reservation["target"], reservation["scope"])}
+    body |= {"signal": reservation["source_signal"], "evidence": {"note": reservation["note"]}}
+    client.post("/v1/reservations", body)
+
+
+def _licence(client: Client, licence: Mapping[str, Any]) -> None:
+    level, target = ("imprint", licence["imprint"]) if "imprint" in licence else ("work", licence["works"])
+    for name in [target] if isinstance(target, str) else target:
+        body = {"level": level, "target": work_ref(name, level), "licence": licence["licence"]}
+        body |= {"layer": licence["layer"], "starts": licence["from"], "source": licence["source"]}
+        client.post("/v1/open_licences", body)
+
+
+def _fact(fact: Mapping[str, Any]) -> dict[str, Any]:
+    body = dict(fact)
+    if "work" in body:
+        body["work"] = work_ref(body["work"])
+    if body.get("contributor"):
+        body["contributor"] = {**body["contributor"], "work": work_ref(body["contributor"]["work"])}
+    return body
