@@ -140,7 +140,8 @@ class Work(Named, Tenant):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["catalogue", "own_id"], name="work_own_id_once"),
+            # own_id first: a look-up by own id never mistakes the catalogue's own index for the better one
+            models.UniqueConstraint(fields=["own_id", "catalogue"], name="work_own_id_once"),
             models.CheckConstraint(condition=models.Q(form__in=FORMS), name="work_form_known"),
         ]
         indexes: ClassVar = [

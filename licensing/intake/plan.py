@@ -1,6 +1,8 @@
 """What an import would do: its records into the database, and an outcome for each against what the catalogue holds.
 
-Everything is set-based: COPY for the records, a fixed number of statements for the outcomes, whatever the size.
+Everything is set-based: COPY for the records, a fixed number of statements for the outcomes, whatever the size. Look-ups
+are written as LATERAL with LIMIT: they stay index look-ups also right after a large import, when the planner knows
+nothing of the new rows yet (`+ 0` keeps it from the catalogue's own index, which finds everything).
 """
 
 from __future__ import annotations
@@ -39,15 +41,18 @@ WITH said AS (
 ), counted AS (
   SELECT said.*, count(*) OVER (PARTITION BY kind, key, signature) AS times FROM said
 ), there AS (
-  SELECT DISTINCT s.kind, s.key, s.signature, w.own_id FROM said s
-  JOIN licensing_identifier i ON i.scheme = split_part(s.key, ':', 1) AND i.value = substr(s.key, strpos(s.key, ':') + 1)
-  JOIN licensing_edition e ON e.id = i.edition_id AND e.record->>'_signature' = s.signature
-  JOIN licensing_work w ON w.id = e.work_id AND w.catalogue_id = %(catalogue)s
-  WHERE s.kind = 'id' AND i.valid AND NOT i.container
+  SELECT s.kind, s.key, s.signature, w.own_id FROM said s, LATERAL (
+    SELECT w.own_id FROM licensing_identifier i
+    JOIN licensing_edition e ON e.id = i.edition_id JOIN licensing_work w ON w.id = e.work_id
+    WHERE i.scheme = split_part(s.key, ':', 1) AND i.value = substr(s.key, strpos(s.key, ':') + 1) AND i.valid
+      AND NOT i.container AND w.catalogue_id + 0 = %(catalogue)s AND e.record->>'_signature' = s.signature
+    ORDER BY w.own_id LIMIT 1) w
+  WHERE s.kind = 'id'
   UNION
-  SELECT DISTINCT s.kind, s.key, s.signature, w.own_id FROM said s
-  JOIN licensing_work w ON w.catalogue_id = %(catalogue)s AND w.own_id = regexp_replace(s.key, '^own:', '')
-    AND w.language = s.signature
+  SELECT s.kind, s.key, s.signature, w.own_id FROM said s, LATERAL (
+    SELECT w.own_id FROM licensing_work w
+    WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = regexp_replace(s.key, '^own:', '') AND w.language = s.signature
+    LIMIT 1) w
   WHERE s.kind = 'work'
 )
 SELECT c.number, c.ref, c.kind, c.key, c.signature, min(t.own_id)
@@ -63,12 +68,12 @@ WHERE r.record_import_id = %s AND r.number = v.number
 # A known record is merged over what its sender said before; equal to that means unchanged.
 _KNOWN = """
 WITH known AS (
-  SELECT r.id, e.work_id, w.own_id, e.record AS old, e.ended_at, r.record->>'kind' AS kind,
+  SELECT r.id, e.work_id, e.own_id, e.record AS old, e.ended_at, r.record->>'kind' AS kind,
     ARRAY(SELECT jsonb_array_elements_text(r.record->'erase')) AS erased,
     (e.record - ARRAY(SELECT jsonb_array_elements_text(r.record->'erase'))) || (r.record->'set') AS merged
-  FROM licensing_importrecord r
-  JOIN licensing_edition e ON e.record_ref = r.ref
-  JOIN licensing_work w ON w.id = e.work_id AND w.catalogue_id = %(catalogue)s
+  FROM licensing_importrecord r, LATERAL (
+    SELECT e.work_id, e.record, e.ended_at, w.own_id FROM licensing_edition e JOIN licensing_work w ON w.id = e.work_id
+    WHERE e.record_ref = r.ref AND w.catalogue_id + 0 = %(catalogue)s ORDER BY e.id LIMIT 1) e
   WHERE r.record_import_id = %(import)s AND r.outcome = 'new'
 )
 UPDATE licensing_importrecord r SET work_id = k.work_id, own_id = k.own_id,
@@ -96,8 +101,9 @@ INSERT INTO licensing_importissue
 SELECT record_import_id, number, 'title_missing', 'error', line, NULL, 'title', '', 'a title' FROM lost
 """
 _JOINED = """
-UPDATE licensing_importrecord r SET work_id = w.id FROM licensing_work w
-WHERE r.record_import_id = %(import)s AND r.outcome = 'new' AND w.catalogue_id = %(catalogue)s AND w.own_id = r.own_id
+UPDATE licensing_importrecord r SET work_id = (
+  SELECT w.id FROM licensing_work w WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = r.own_id)
+WHERE r.record_import_id = %(import)s AND r.outcome = 'new'
 """
 _AFRESH = """
 UPDATE licensing_importrecord SET outcome = 'new', own_id = ref, work_id = NULL, diff = NULL
@@ -155,7 +161,8 @@ def decide(found: Import) -> None:
     """Give every record that can go in its outcome and the own id of its work. Needs an open unit; may be repeated."""
     about = {"import": found.pk, "catalogue": found.catalogue_id}
     with connection.cursor() as cursor:
-        cursor.execute(_AFRESH, about)
+        for statement in (_AFRESH, _KNOWN, _UNKNOWN_ENDS, _UNKNOWN_UPDATES):
+            cursor.execute(statement, about)
         cursor.execute(_KEYS, about)
         rows = cursor.fetchall()
         keys = [match.Key(number, ref, kind, key, signature) for number, ref, kind, key, signature, _ in rows]
@@ -163,8 +170,7 @@ def decide(found: Import) -> None:
         grouped = match.group(keys, existing)
         if grouped:
             cursor.execute(_GROUPED, [list(grouped), list(grouped.values()), found.pk])
-        for statement in (_KNOWN, _UNKNOWN_ENDS, _UNKNOWN_UPDATES, _JOINED):
-            cursor.execute(statement, about)
+        cursor.execute(_JOINED, about)
 
 
 def counts(found: Import) -> tuple[int, dict[str, int], dict[str, int]]:

@@ -29,8 +29,10 @@ MODES: Final = ("upsert",)
 def receive(
     *, catalogue: Catalogue, filename: str, stream: BinaryIO, actor: Actor, at: datetime, mode: str = "upsert",
     asked_format: str = "auto", expected_sha256: str | None = None, queued: bool = True,
+    afresh: bool = False,
 ) -> Import:  # fmt: skip
-    """Store an uploaded file and open an import of it. The same bytes for the same catalogue return the earlier import.
+    """Store an uploaded file and open an import of it. The same bytes for the same catalogue return the earlier import;
+    `afresh` opens a new one all the same, which then says what is unchanged.
 
     With `queued` a job validates it; without, the caller calls `validate`. Raises Refused("mode_unknown"),
     ("format_unknown"), ("too_large") or ("checksum_mismatch"); nothing is stored then.
@@ -43,7 +45,7 @@ def receive(
         earlier = Import.objects.filter(
             catalogue=catalogue, upload__sha256=stored.sha256, mode=mode, asked_format=asked_format
         ).exclude(status__in=("cancelled", "reverted")).order_by("id").first()  # fmt: skip
-        if earlier is not None:
+        if earlier is not None and not afresh:
             return earlier
         upload = Upload.objects.create(
             public_id=fresh(at), created_at=at, organisation_id=catalogue.organisation_id, livemode=catalogue.livemode,

@@ -2,7 +2,7 @@
 
 Every statement takes the same parameters: import, catalogue, organisation, livemode, low, high (record numbers), at.
 `licet_batch` holds the batch's records with the merged record `f`, `licet_touched` the works whose facts changed with the
-record they now go by: of the edition with the smallest reference that has not ended, so that order never matters.
+record they now go by: of the edition with the smallest reference that has not ended, so that order never matters. Look-ups are LATERAL with OFFSET 0 or LIMIT, see `plan`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Final
 
 BEGIN: Final = (
     "CREATE TEMPORARY TABLE IF NOT EXISTS licet_batch (id bigint, number bigint, ref text, own_id text, work_id bigint, "
-    "kind text, f jsonb, sha256 text, imprint_id bigint)",
+    "kind text, f jsonb, sha256 text, imprint_id bigint, edition_id bigint)",
     "CREATE TEMPORARY TABLE IF NOT EXISTS licet_touched (work_id bigint, ref text, f jsonb)",
     "TRUNCATE licet_batch, licet_touched",
     """
 INSERT INTO licet_batch
-SELECT id, number, ref, own_id, work_id, kind, f, encode(sha256(convert_to(f::text, 'UTF8')), 'hex'), NULL
+SELECT id, number, ref, own_id, work_id, kind, f, encode(sha256(convert_to(f::text, 'UTF8')), 'hex'), NULL, NULL
 FROM (
   SELECT r.id, r.number, r.ref, r.own_id, r.work_id, r.record->>'kind' AS kind,
-    coalesce(e.record, '{}') - ARRAY(SELECT jsonb_array_elements_text(r.record->'erase')) || (r.record->'set') AS f
+    coalesce((SELECT e.record FROM licensing_edition e WHERE e.work_id = r.work_id AND e.record_ref = r.ref), '{}')
+      - ARRAY(SELECT jsonb_array_elements_text(r.record->'erase')) || (r.record->'set') AS f
   FROM licensing_importrecord r
-  LEFT JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref
   WHERE r.record_import_id = %(import)s AND r.number > %(low)s AND r.number <= %(high)s
     AND r.outcome IN ('new', 'changed', 'erased') AND r.record IS NOT NULL) merged
 """,
@@ -44,20 +44,19 @@ WHERE i.organisation_id = %(organisation)s AND i.livemode = %(livemode)s AND i.n
 
 PARTIES: Final = (
     """
-WITH made AS (
+WITH people AS MATERIALIZED (
+  SELECT DISTINCT ON (c->>'party') c->>'party' AS own_key, c
+  FROM licet_batch, jsonb_array_elements(f->'contributors') c
+  WHERE c ? 'party' ORDER BY c->>'party', ref COLLATE "C"
+), made AS (
   INSERT INTO licensing_party (public_id, created_at, organisation_id, livemode, kind, name, own_key)
   SELECT licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, coalesce(c->>'kind', 'unknown'),
-    coalesce(nullif(c->>'name', ''), c->>'party'), c->>'party'
-  FROM (
-    SELECT DISTINCT ON (c->>'party') c FROM licet_batch, jsonb_array_elements(f->'contributors') c
-    WHERE c ? 'party' ORDER BY c->>'party', ref COLLATE "C") people
-  ON CONFLICT (organisation_id, livemode, own_key) DO NOTHING RETURNING id, own_key)
+    coalesce(nullif(c->>'name', ''), own_key), own_key
+  FROM people ON CONFLICT (organisation_id, livemode, own_key) DO NOTHING RETURNING id, own_key)
 INSERT INTO licensing_partyidentifier (party_id, scheme, value, sent, valid)
 SELECT DISTINCT ON (m.id, i->>'scheme', i->>'value') m.id, i->>'scheme', left(i->>'value', 120), left(i->>'sent', 200),
   (i->>'valid')::boolean
-FROM made m
-JOIN LATERAL (SELECT c FROM licet_batch, jsonb_array_elements(f->'contributors') c WHERE c->>'party' = m.own_key LIMIT 1)
-  one ON true, jsonb_array_elements(one.c->'ids') i
+FROM made m JOIN people USING (own_key), jsonb_array_elements(people.c->'ids') i
 ON CONFLICT DO NOTHING
 """,
     """
@@ -112,8 +111,9 @@ SELECT DISTINCT ON (m.id) m.id, b.ref, b.f FROM made m JOIN licet_batch b USING 
 ORDER BY m.id, b.ref COLLATE "C"
 """,
     """
-UPDATE licet_batch b SET work_id = w.id FROM licensing_work w
-WHERE b.work_id IS NULL AND w.catalogue_id = %(catalogue)s AND w.own_id = b.own_id
+UPDATE licet_batch b SET work_id = (
+  SELECT w.id FROM licensing_work w WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = b.own_id)
+WHERE b.work_id IS NULL
 """,
     "ANALYZE licet_batch",
 )
@@ -130,20 +130,25 @@ ON CONFLICT (work_id, record_ref) DO UPDATE SET publisher = EXCLUDED.publisher, 
   record = EXCLUDED.record, record_sha256 = EXCLUDED.record_sha256, ended_at = NULL
 """,
     """
+UPDATE licet_batch b SET edition_id = (
+  SELECT e.id FROM licensing_edition e WHERE e.work_id = b.work_id AND e.record_ref = b.ref)
+""",
+    "ANALYZE licet_batch",
+    """
 UPDATE licensing_edition e SET ended_at = %(at)s FROM licet_batch b
-WHERE b.kind = 'delete' AND e.work_id = b.work_id AND e.record_ref = b.ref AND e.ended_at IS NULL
+WHERE b.kind = 'delete' AND e.id = b.edition_id AND e.ended_at IS NULL
 """,
     """
-DELETE FROM licensing_identifier i USING licet_batch b, licensing_edition e
-WHERE e.work_id = b.work_id AND e.record_ref = b.ref AND i.edition_id = e.id AND b.kind <> 'delete'
+DELETE FROM licensing_identifier WHERE id IN (
+  SELECT i.id FROM licet_batch b, LATERAL (SELECT i.id FROM licensing_identifier i WHERE i.edition_id = b.edition_id
+    OFFSET 0) i WHERE b.kind <> 'delete')
 """,
     """
 INSERT INTO licensing_identifier (edition_id, scheme, value, sent, valid, container)
-SELECT DISTINCT ON (e.id, i->>'scheme', i->>'value') e.id, left(i->>'scheme', 10), left(i->>'value', 300),
+SELECT DISTINCT ON (b.edition_id, i->>'scheme', i->>'value') b.edition_id, left(i->>'scheme', 10), left(i->>'value', 300),
   left(i->>'sent', 300), (i->>'valid')::boolean, i->>'level' = 'container'
-FROM licet_batch b JOIN licensing_edition e ON e.work_id = b.work_id AND e.record_ref = b.ref,
-  jsonb_array_elements(b.f->'identifiers') i
-WHERE b.kind <> 'delete' AND i->>'level' <> 'work' ORDER BY e.id, i->>'scheme', i->>'value', i->>'level' DESC
+FROM licet_batch b, jsonb_array_elements(b.f->'identifiers') i
+WHERE b.kind <> 'delete' AND i->>'level' <> 'work' ORDER BY b.edition_id, i->>'scheme', i->>'value', i->>'level' DESC
 ON CONFLICT DO NOTHING
 """,
 )
@@ -152,9 +157,10 @@ ON CONFLICT DO NOTHING
 FOLLOW: Final = (
     f"""
 WITH main AS (
-  SELECT DISTINCT ON (e.work_id) e.work_id, e.record_ref, e.record AS f, e.record_sha256
-  FROM licensing_edition e WHERE e.work_id IN (SELECT work_id FROM licet_batch)
-  ORDER BY e.work_id, (e.ended_at IS NOT NULL), e.record_ref COLLATE "C"
+  SELECT e.work_id, e.record_ref, e.record AS f, e.record_sha256
+  FROM (SELECT DISTINCT work_id FROM licet_batch) b, LATERAL (
+    SELECT * FROM licensing_edition e WHERE e.work_id = b.work_id
+    ORDER BY (e.ended_at IS NOT NULL), e.record_ref COLLATE "C" LIMIT 1) e
 ), moved AS (
   UPDATE licensing_work w SET record_sha256 = main.record_sha256, imprint_id = coalesce(i.id, w.imprint_id), {_ASSIGNED}
   FROM main LEFT JOIN licensing_imprint i
@@ -164,11 +170,12 @@ WITH main AS (
 INSERT INTO licet_touched SELECT main.work_id, main.record_ref, main.f FROM main JOIN moved ON moved.id = main.work_id
 WHERE NOT EXISTS (SELECT FROM licet_touched t WHERE t.work_id = main.work_id)
 """,
+    "ANALYZE licet_touched",
     """
-UPDATE licet_touched t SET ref = e.record_ref, f = e.record FROM licensing_edition e, licensing_work w
-WHERE w.id = t.work_id AND e.work_id = t.work_id AND e.record_sha256 = w.record_sha256 AND e.record_ref <> t.ref
+DELETE FROM licensing_contributor WHERE id IN (
+  SELECT c.id FROM licet_touched t, LATERAL (SELECT c.id FROM licensing_contributor c WHERE c.work_id = t.work_id
+    OFFSET 0) c)
 """,
-    "DELETE FROM licensing_contributor c USING licet_touched t WHERE c.work_id = t.work_id",
     """
 INSERT INTO licensing_contributor (work_id, sequence, role, name, unnamed, party_id)
 SELECT t.work_id, c.place, left(coalesce(c.v->>'role', 'unknown'), 40), coalesce(c.v->>'name', ''),
@@ -178,8 +185,9 @@ LEFT JOIN licensing_party p
   ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s AND p.own_key = c.v->>'party'
 """,
     """
-DELETE FROM licensing_fact f USING licet_touched t
-WHERE f.work_id = t.work_id AND f.kind = 'publication' AND f.source LIKE 'record %%: %%'
+DELETE FROM licensing_fact WHERE id IN (
+  SELECT f.id FROM licet_touched t, LATERAL (SELECT f.id FROM licensing_fact f
+    WHERE f.work_id = t.work_id AND f.kind = 'publication' AND f.source LIKE 'record %%: %%' OFFSET 0) f)
 """,
     """
 INSERT INTO licensing_fact (work_id, kind, not_before, not_after, place, source, recorded_at)
@@ -196,10 +204,12 @@ DUPLICATES: Final = (
 INSERT INTO licensing_duplicate (work_id, other_id, kind, evidence, found_at)
 SELECT DISTINCT ON (b.work_id, oe.work_id) b.work_id, oe.work_id, 'identifier',
   jsonb_build_object('scheme', i.scheme, 'value', i.value), %(at)s
-FROM licet_batch b JOIN licensing_edition e ON e.work_id = b.work_id AND e.record_ref = b.ref
-JOIN licensing_identifier i ON i.edition_id = e.id AND i.valid AND NOT i.container AND i.scheme <> 'own'
-JOIN licensing_identifier o ON o.scheme = i.scheme AND o.value = i.value AND o.valid AND NOT o.container
-JOIN licensing_edition oe ON oe.id = o.edition_id AND oe.organisation_id <> %(organisation)s AND oe.livemode = %(livemode)s
+FROM licet_batch b,
+LATERAL (SELECT i.scheme, i.value FROM licensing_identifier i
+  WHERE i.edition_id = b.edition_id AND i.valid AND NOT i.container AND i.scheme <> 'own' OFFSET 0) i,
+LATERAL (SELECT e.work_id FROM licensing_identifier o JOIN licensing_edition e ON e.id = o.edition_id
+  WHERE o.scheme = i.scheme AND o.value = i.value AND o.valid AND NOT o.container
+    AND e.organisation_id <> %(organisation)s AND e.livemode = %(livemode)s OFFSET 0) oe
 WHERE b.kind <> 'delete' AND NOT EXISTS (
   SELECT FROM licensing_duplicate d WHERE d.work_id = oe.work_id AND d.other_id = b.work_id AND d.kind = 'identifier')
 ORDER BY b.work_id, oe.work_id, i.scheme, i.value
@@ -221,12 +231,13 @@ SELECT DISTINCT said.work_id, said.of_id, CASE said.kind
       THEN 'adaptation_of' ELSE 'translation_of' END
     ELSE said.kind END, false
 FROM (
-  SELECT e.work_id, oe.work_id AS of_id, rel->>'kind' AS kind
-  FROM licensing_importrecord r JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref,
-    jsonb_array_elements(e.record->'relations') rel, jsonb_array_elements(rel->'ids') one
-  JOIN licensing_identifier i ON i.scheme = one->>'scheme' AND i.value = one->>'value' AND i.valid
-  JOIN licensing_edition oe ON oe.id = i.edition_id AND oe.organisation_id = %(organisation)s
-    AND oe.livemode = %(livemode)s
+  SELECT r.work_id, oe.work_id AS of_id, rel->>'kind' AS kind
+  FROM licensing_importrecord r,
+    LATERAL (SELECT e.record FROM licensing_edition e WHERE e.work_id = r.work_id AND e.record_ref = r.ref LIMIT 1) e,
+    jsonb_array_elements(e.record->'relations') rel, jsonb_array_elements(rel->'ids') one,
+    LATERAL (SELECT x.work_id FROM licensing_identifier i JOIN licensing_edition x ON x.id = i.edition_id
+      WHERE i.scheme = one->>'scheme' AND i.value = one->>'value' AND i.valid
+        AND x.organisation_id = %(organisation)s AND x.livemode = %(livemode)s OFFSET 0) oe
   WHERE r.record_import_id = %(import)s AND r.outcome IN ('new', 'changed', 'erased') AND (one->>'valid')::boolean
     AND rel->>'kind' IN ('part_of', 'derived_from', 'translation_of', 'adaptation_of', 'edition_of')
 ) said JOIN licensing_work a ON a.id = said.work_id JOIN licensing_work b ON b.id = said.of_id

@@ -57,7 +57,7 @@ WHERE e.work_id = r.work_id AND e.record_ref = r.ref AND r.record_import_id = %(
 # Records that were there before go through the same statements as a commit, with their earlier values as what is sent.
 _BEFORE = """
 INSERT INTO licet_batch
-SELECT id, number, ref, own_id, work_id, 'update', f, encode(sha256(convert_to(f::text, 'UTF8')), 'hex'), NULL
+SELECT id, number, ref, own_id, work_id, 'update', f, encode(sha256(convert_to(f::text, 'UTF8')), 'hex'), NULL, NULL
 FROM (
   SELECT r.id, r.number, r.ref, r.own_id, r.work_id,
     e.record - ARRAY(SELECT d.key FROM jsonb_each(coalesce(r.diff, '{}')) d WHERE d.value->0 = 'null')

@@ -98,7 +98,7 @@ def _import(path: Path, catalogue: Catalogue, options: dict[str, Any], actor: Ac
     with path.open("rb") as stream:
         made = services.receive(
             catalogue=catalogue, filename=path.name, stream=stream, mode=options["mode"],
-            asked_format=options["asked_format"], actor=actor, at=at, queued=False,
+            asked_format=options["asked_format"], actor=actor, at=at, queued=False, afresh=True,
         )  # fmt: skip
     found = services.validate(import_id=made.name_id, actor=actor, at=at)
     if options["dry_run"] or found.status == "refused":
