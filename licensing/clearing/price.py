@@ -65,15 +65,20 @@ def of_offer(price: Price, measures: Mapping[str, int], use: Use) -> int:
 
 
 def choose(needs: Sequence[Need], offers: Sequence[Offer], measures: Mapping[str, int], use: Use) -> Choice:
-    """Choose by (price, number of conditions, key) for each need, and price the work."""
+    """Choose by (made to us by name, price, number of conditions, key) for each need, and price the work."""
     prices: dict[int, int] = {}
     picks = []
     for need in needs:
         for place in need.candidates:
             if place not in prices:
                 prices[place] = of_offer(offers[place].price, measures, use)
-        picks.append(min(need.candidates, key=lambda i: (prices[i], len(offers[i].conditions), offers[i].key)))
+        picks.append(min(need.candidates, key=lambda place: _rank(offers[place], prices[place])))
     return Choice(_total(needs, picks, prices, offers), tuple(picks))
+
+
+def _rank(offer: Offer, price: int) -> tuple[bool, int, int, int]:
+    """An offer made to this licensee by name goes first: it is the holder's answer to an approval."""
+    return offer.audience != "named", price, len(offer.conditions), offer.key
 
 
 def _total(

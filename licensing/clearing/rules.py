@@ -6,13 +6,13 @@ the work's own: gates, measures, price.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from licensing.clearing import routes
 from licensing.clearing.boxes import Box, regions
-from licensing.clearing.facts import FORM_SHIFT, FORMS, GATES, NOTES, UNDERLYING, Rights, Use, WorkFacts
+from licensing.clearing.facts import FORM_SHIFT, FORMS, GATES, NOTES, UNDERLYING, Offer, Rights, Use, WorkFacts
 from licensing.clearing.price import Choice, Need, choose
 
 RULE_VERSION = "2026-11-22"
@@ -121,7 +121,7 @@ def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: Iterable[str])
     approvals = []
     if any(offers[pick].manual for pick in choice.picks):
         approvals.append("approval_required")
-    if found.past:
+    if found.past and any(offers[pick].audience != "named" for pick in choice.picks):
         approvals.append("past_use")
     pairs = {
         (need.root, need.share, offers[pick].key) for need, pick in zip(found.needs, choice.picks, strict=True)
@@ -142,10 +142,19 @@ def _underlying_clear(facts: WorkFacts, use: Use, at: datetime) -> bool:
     """Whether every work this one is made from clears for the same use, whatever it would cost."""
     if not facts.flags & UNDERLYING:
         return True
-    free = replace(use, max_price_micro=None)
     return bool(facts.underlying) and all(
-        below is not None and decide(below, free, at).outcome == "cleared" for below in facts.underlying
+        below is not None
+        and not gate_codes(below.flags, use)
+        and surely(fit(below.rights, use, at), below.rights.offers)
+        and _underlying_clear(below, use, at)
+        for below in facts.underlying
     )
+
+
+def surely(found: Fit, offers: Sequence[Offer]) -> bool:
+    """Whether a fit clears whichever of its offers is chosen: no approval may be asked for."""
+    manual = any(offers[place].manual for need in found.needs for place in need.candidates)
+    return not (found.refused or found.past or manual)
 
 
 def _note_refusal(

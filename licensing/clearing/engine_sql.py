@@ -1,0 +1,260 @@
+"""The set-based half of the engine: what is reduced, chosen and stored in SQL (docs/algorithms/clearing.md 5).
+
+No rule lives here. Reduction clips masks, days and names to what the use can see; gates and notes are generated from
+the tables of `facts`; the price is the arithmetic of pricing.md, equal to `price.of_offer` by test.
+"""
+
+from __future__ import annotations
+
+from licensing.clearing import facts
+
+UNDERLYING_BIT = 1 << 40
+PRICE_BIT = 1 << 41
+
+TABLES = (
+    "clr_sets", "clr_item", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit", "clr_need",
+    "clr_factor", "clr_cand", "clr_ready", "clr_priced", "clr_bad",
+)  # fmt: skip
+DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
+
+# Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.
+COUNT_SETS = "SELECT count(*) FROM (SELECT 1 FROM licensing_termset LIMIT %(limit)s) s"
+ALL_SETS = "CREATE TEMP TABLE clr_sets ON COMMIT DROP AS SELECT id, items, offers, known FROM licensing_termset"
+SETS = """
+CREATE TEMP TABLE clr_sets ON COMMIT DROP AS
+SELECT id, items, offers, known FROM licensing_termset WHERE id IN (
+  SELECT wc.termset_id FROM licensing_bundlework b JOIN licensing_workclear wc ON wc.work_id = b.work_id
+  WHERE b.bundle_id = %(bundle)s
+  UNION SELECT wc.termset_id FROM licensing_workclear wc WHERE wc.work_id = ANY(%(below)s))
+"""
+
+_CLIP = "CASE WHEN {0} & %(territories)s::bit(256) = %(territories)s::bit(256) THEN %(territories)s::bit(256) ELSE {0} & %(territories)s::bit(256) END"
+_SHORT = "CASE WHEN {0} & %(territories)s::bit(256) = %(territories)s::bit(256) THEN 'W' ELSE ({0} & %(territories)s::bit(256))::text END"
+
+ITEMS = f"""
+CREATE TEMP TABLE clr_item ON COMMIT DROP AS
+SELECT id, licet_key(concat_ws('|', kind, coalesce(licensor::text, '-'), coalesce(parent::text, '-'),
+  coalesce(ppm::text, '-'), actions & %(actions)s, {_SHORT.format("territories")},
+  CASE WHEN unknown IS NULL THEN '-' ELSE {_SHORT.format("unknown")} END,
+  CASE WHEN isempty(period) THEN 'e' ELSE greatest(lower(period), %(start)s::date) || '/' || least(upper(period), %(end)s::date) END,
+  flags, CASE WHEN kind <> 'encumbrance' THEN word WHEN word = '' THEN '' WHEN word = %(licensee)s THEN 'me' ELSE 'other' END,
+  coalesce(until <= %(at)s, false), members, consenting)) AS key
+FROM licensing_rightsitem WHERE id IN (SELECT DISTINCT unnest(items) FROM clr_sets)
+"""
+ITEM_CLASSES = """
+CREATE TEMP TABLE clr_item_class ON COMMIT DROP AS
+SELECT row_number() OVER ()::int AS no, key, (array_agg(id))[1] AS sample FROM clr_item GROUP BY key
+"""
+READ_ITEMS = f"""
+SELECT c.no, i.kind, i.licensor, i.parent, i.ppm, i.actions & %(actions)s, ({_CLIP.format("i.territories")})::text,
+  ({_CLIP.format("i.unknown")})::text, isempty(i.period), greatest(lower(i.period), %(start)s::date),
+  least(upper(i.period), %(end)s::date), i.flags, i.word, i.until, i.members, i.consenting
+FROM clr_item_class c JOIN licensing_rightsitem i ON i.id = c.sample
+"""
+
+OFFERS = f"""
+CREATE TEMP TABLE clr_offer ON COMMIT DROP AS
+SELECT v.id, licet_key(concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
+  v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, v.offer @> %(today)s::date,
+  coalesce(least(v.training_days, %(window_days)s)::text, '-'), coalesce(least(v.retention_days, %(retention_days)s)::text, '-'),
+  v.survival, v.audience, 
+  coalesce(v.audience_organisation_id = %(licensee_id)s, false), v.commercial, to_jsonb(v.distribution), v.exclusive,
+  v.conditions, v.approval = 'manual', v.currency, v.price_measures,
+  v.price_flat | v.price_tokens | v.price_words | v.price_characters | v.price_minutes | v.price_minimum = 0)) AS key
+FROM licensing_termsversion v JOIN licensing_terms t ON t.id = v.terms_id
+WHERE v.id IN (SELECT DISTINCT unnest(offers) FROM clr_sets)
+"""
+OFFER_CLASSES = """
+CREATE TEMP TABLE clr_offer_class ON COMMIT DROP AS
+SELECT row_number() OVER ()::int AS no, key, min(id) AS sample FROM clr_offer GROUP BY key
+"""
+
+# A set as its items' classes in order and its offers' classes, each once.
+SIGNATURES = """
+CREATE TEMP TABLE clr_sig ON COMMIT DROP AS
+SELECT s.id, coalesce(i.classes, '{}') AS items, coalesce(o.classes, '{}') AS offers, s.known FROM clr_sets s
+LEFT JOIN (
+  SELECT d.items, array_agg(c.no ORDER BY u.place) AS classes FROM (SELECT DISTINCT items FROM clr_sets) d
+  CROSS JOIN LATERAL unnest(d.items) WITH ORDINALITY AS u(id, place)
+  JOIN clr_item r ON r.id = u.id JOIN clr_item_class c ON c.key = r.key GROUP BY d.items) i ON i.items = s.items
+LEFT JOIN (
+  SELECT d.offers, array_agg(DISTINCT c.no ORDER BY c.no) AS classes FROM (SELECT DISTINCT offers FROM clr_sets) d
+  CROSS JOIN LATERAL unnest(d.offers) AS u(id)
+  JOIN clr_offer r ON r.id = u.id JOIN clr_offer_class c ON c.key = r.key GROUP BY d.offers) o ON o.offers = s.offers
+"""
+DISTINCT_SIGNATURES = "SELECT items, offers, known FROM clr_sig GROUP BY 1, 2, 3"
+
+# mode: 0 nothing to price, 1 one choice per need in SQL, 2 priced by the Python rules.
+FIT = """
+CREATE TEMP TABLE clr_fit (no int, items int[], offers int[], known int, refused boolean, kind text, reasons text[],
+  considered text[], notes text[], assurance text, past boolean, mode int) ON COMMIT DROP
+"""
+NEED = "CREATE TEMP TABLE clr_need (fit int, need int, root int, share int, class int) ON COMMIT DROP"
+FACTOR = "CREATE TEMP TABLE clr_factor (multipliers jsonb, num bigint, den bigint) ON COMMIT DROP"
+MULTIPLIERS = """
+SELECT DISTINCT price_multipliers::text FROM licensing_termsversion
+WHERE price_multipliers IS NOT NULL AND id IN (SELECT id FROM clr_offer)
+"""
+
+# The versions that may be chosen for each need of each set, less those another one always beats (pricing.md 4).
+CANDIDATES = """
+CREATE TEMP TABLE clr_cand ON COMMIT DROP AS
+WITH all_of AS (
+  SELECT s.id AS termset, f.no AS fit, f.mode, n.need, n.root, n.share, v.id AS version, v.conditions_count AS conditions,
+    (v.approval = 'manual')::int | (v.audience <> 'named')::int << 1 AS manual, 60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
+    60 * v.price_words AS words, 60 * v.price_tokens AS tokens, 1000 * v.price_minutes AS seconds,
+    v.price_minimum AS minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
+  FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known AND f.mode = 1
+  JOIN clr_need n ON n.fit = f.no JOIN clr_sets s ON s.id = g.id
+  CROSS JOIN LATERAL unnest(s.offers) AS u(id)
+  JOIN clr_offer o ON o.id = u.id JOIN clr_offer_class c ON c.key = o.key AND c.no = n.class
+  JOIN licensing_termsversion v ON v.id = u.id
+  LEFT JOIN clr_factor x ON x.multipliers = v.price_multipliers
+)
+SELECT *, CASE WHEN characters + words + tokens + seconds = 0 THEN
+    CASE WHEN flat::numeric * num + den < 2e18 THEN 9223372036854775807 ELSE -1 END
+  ELSE greatest(-1, least(9e18, floor((2e18 / num - flat - den) / (characters + words + tokens + seconds))))::bigint END AS safe
+FROM all_of
+"""
+PRUNE = """
+DELETE FROM clr_cand a USING clr_cand b
+WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a.num = b.num AND a.den = b.den
+  AND b.flat <= a.flat AND b.characters <= a.characters AND b.words <= a.words AND b.tokens <= a.tokens
+  AND b.seconds <= a.seconds AND b.minimum <= a.minimum
+  AND (b.manual & 2, b.conditions, b.version) < (a.manual & 2, a.conditions, a.version) AND b.manual & 2 <= a.manual & 2
+"""
+# One row per set: its fit, and its choice where there is only one.
+READY = """
+CREATE TEMP TABLE clr_ready ON COMMIT DROP AS
+SELECT g.id AS termset, f.no AS fit, f.refused, f.kind, f.reasons, f.considered, f.notes, f.assurance, f.past,
+  CASE WHEN f.mode = 1 AND one.n = 1 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
+  c.root, c.share, c.version, c.manual, c.flat, c.characters, c.words, c.tokens, c.seconds, c.minimum, c.num, c.den, c.safe
+FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
+LEFT JOIN (SELECT termset, count(*) AS n FROM clr_cand GROUP BY termset) one ON one.termset = g.id
+LEFT JOIN clr_cand c ON c.termset = g.id AND one.n = 1
+"""
+
+
+def price100(offer: str, work: str) -> str:
+    """The price an offer names for a whole work: pricing.md 1, in bigint where that is safe."""
+    sums = " + ".join([
+        f"{offer}.flat",
+        *(f"{offer}.{name} * coalesce({work}.{name}, 0)" for name in facts.MEASURES),
+    ])  # fmt: skip
+    wide = sums.replace(" * coalesce", "::numeric * coalesce")
+    largest = "greatest(" + ", ".join(f"{work}.{name}" for name in facts.MEASURES) + ", 0)"
+    return (
+        f"greatest({offer}.minimum, CASE WHEN {largest} <= {offer}.safe"
+        f" THEN (2 * ({sums}) * {offer}.num + {offer}.den) / (2 * {offer}.den)"
+        f" ELSE floor((2 * ({wide}) * {offer}.num + {offer}.den) / (2 * {offer}.den)::numeric)::bigint END)"
+    )
+
+
+def share_of(price: str, share: str) -> str:
+    """half_up(price * share / 1,000,000) without a wide product."""
+    return f"({price}) / 1000000 * {share} + (2 * (({price}) %% 1000000) * {share} + 1000000) / 2000000"
+
+
+# Sets with several offers or shares: the best per need, then the sum; two-step so that no product is wide.
+PRICED = f"""
+CREATE TEMP TABLE clr_priced ON COMMIT DROP AS
+WITH best AS (
+  SELECT w.work_id, c.termset, c.need, min(ARRAY[c.manual & 2, {price100("c", "w")}, c.conditions, c.version]) AS pick
+  FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
+  JOIN clr_ready r ON r.termset = w.termset_id AND r.mode = 2 AND NOT r.by_rules
+  JOIN clr_cand c ON c.termset = w.termset_id
+  WHERE b.bundle_id = %(bundle)s GROUP BY 1, 2, 3
+)
+SELECT w.work_id, (sum(w.pick[2] / 1000000 * c.share)
+    + (2 * sum((w.pick[2] %% 1000000) * c.share) + 1000000)::bigint / 2000000)::bigint AS price,
+  bit_or(c.manual) AS manual, array_agg(c.root ORDER BY c.need) AS roots, array_agg(c.share ORDER BY c.need) AS shares,
+  array_agg(c.version ORDER BY c.need) AS versions
+FROM best w JOIN clr_cand c ON c.termset = w.termset AND c.need = w.need AND c.version = w.pick[4] GROUP BY w.work_id
+"""
+BY_RULES = """
+SELECT w.work_id, r.fit, s.offers, w.characters, w.words, w.tokens, w.seconds
+FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
+JOIN clr_ready r ON r.termset = w.termset_id AND r.by_rules JOIN clr_sets s ON s.id = w.termset_id
+WHERE b.bundle_id = %(bundle)s
+"""
+BAD = "CREATE TEMP TABLE clr_bad (work_id bigint) ON COMMIT DROP"
+
+_GATE_CODES = sorted([
+    *((code, f"gates & {bit} <> 0") for bit, code in facts.GATES.items()),
+    ("content_form_excluded", f"gates & {((1 << len(facts.FORMS)) - 1) << facts.FORM_SHIFT} <> 0"),
+    ("price_above_maximum", f"gates & {PRICE_BIT} <> 0"),
+    ("underlying_not_cleared", f"gates & {UNDERLYING_BIT} <> 0"),
+])  # fmt: skip
+GATE_ARRAY = (
+    "CASE WHEN gates = 0 THEN '{}'::text[] ELSE array_remove(ARRAY["
+    + ", ".join(f"CASE WHEN {test} THEN '{code}' END" for code, test in _GATE_CODES)
+    + "]::text[], NULL) END"
+)
+_NOTE_BITS = sum(facts.NOTES)
+NOTE_ARRAY = (
+    f"CASE WHEN flags & {_NOTE_BITS} = 0 THEN notes ELSE array_remove(ARRAY["
+    + ", ".join(
+        f"CASE WHEN flags & {bit} <> 0 THEN '{code}' END"
+        for bit, code in sorted(facts.NOTES.items(), key=lambda item: item[1])
+    )
+    + "]::text[], NULL) || notes END"
+)
+
+# Every work of the bundle with its fit, gates and price: the one pass over the works. What is missing is never a
+# yes: without a fit the work is refused and cannot be stored (fit is NOT NULL), without a price it has no outcome.
+WORKS = f"""
+SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval'
+  ELSE 'cleared' END AS outcome
+FROM (
+  SELECT y.*, y.flag_gates | CASE WHEN y.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
+    SELECT w.work_id, w.flags, r.fit, r.refused, r.kind, r.reasons, r.considered, r.notes, r.assurance, r.past, r.mode,
+      w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0 AND w.work_id IN (SELECT work_id FROM clr_bad)
+        THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
+      CASE r.mode WHEN 0 THEN CASE WHEN r.refused THEN NULL ELSE 0 END
+        WHEN 1 THEN {share_of(price100("r", "w"), "r.share")} ELSE m.price END AS price,
+      CASE r.mode WHEN 1 THEN r.manual WHEN 2 THEN m.manual ELSE 0 END AS by_hand,
+      w.claims, r.root, r.share, r.version, m.roots, m.shares, m.versions
+    FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
+    LEFT JOIN clr_ready r ON r.termset = w.termset_id
+    LEFT JOIN clr_priced m ON m.work_id = w.work_id
+    WHERE b.bundle_id = %(bundle)s
+  ) y
+) x
+"""
+SUMMARY = f"""
+SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0)::bigint FROM ({WORKS}) z GROUP BY fit, gates, outcome
+"""
+STORE = f"""
+INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reasons, considered, notes, price_micro,
+  assurance, claims, shares, versions)
+SELECT %(clearance)s, work_id, fit, outcome, CASE WHEN outcome = 'refused' THEN '' ELSE kind END,
+  CASE WHEN outcome = 'needs_approval' THEN
+      CASE WHEN by_hand & 1 <> 0 THEN ARRAY['approval_required'] ELSE '{{}}'::text[] END
+      || CASE WHEN past AND by_hand & 2 <> 0 THEN ARRAY['past_use'] ELSE '{{}}'::text[] END
+    ELSE {GATE_ARRAY} || reasons END,
+  considered, {NOTE_ARRAY}, CASE WHEN outcome = 'refused' THEN NULL ELSE price END,
+  CASE WHEN outcome = 'refused' THEN '' ELSE assurance END,
+  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::bigint[] WHEN mode = 1 THEN ARRAY[claims[root + 1]]
+    ELSE ARRAY(SELECT claims[p + 1] FROM unnest(roots) WITH ORDINALITY AS u(p, n) ORDER BY n) END,
+  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::int[] WHEN mode = 1 THEN ARRAY[share] ELSE shares END,
+  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::bigint[] WHEN mode = 1 THEN ARRAY[version] ELSE versions END
+FROM ({WORKS}) z
+"""
+COUNTS = """
+SELECT outcome, reasons, count(*), coalesce(sum(price_micro), 0)::bigint FROM licensing_decision
+WHERE clearance_id = %(clearance)s GROUP BY outcome, reasons
+"""
+# 256 buckets by the last byte of the work's UUID, each in the order of the UUIDs (clearing.md 5, Hash).
+HASH = """
+SELECT encode(sha256(string_agg(bucket, ''::bytea ORDER BY byte)), 'hex') FROM (
+  SELECT get_byte(uuid_send(w.public_id), 15) AS byte, sha256(convert_to(string_agg(
+    concat_ws('|', w.public_id, d.outcome, d.kind, array_to_string(d.reasons, ','), coalesce(d.price_micro::text, '-'),
+      CASE cardinality(d.versions) WHEN 0 THEN '' WHEN 1 THEN t.public_id || '/' || v.number ELSE (
+        SELECT string_agg(DISTINCT o.public_id || '/' || n.number, ',' ORDER BY o.public_id || '/' || n.number)
+        FROM licensing_termsversion n JOIN licensing_terms o ON o.id = n.terms_id WHERE n.id = ANY(d.versions)) END),
+    E'\\n' ORDER BY w.public_id), 'UTF8')) AS bucket
+  FROM licensing_decision d JOIN licensing_workclear w ON w.work_id = d.work_id
+  LEFT JOIN licensing_termsversion v ON v.id = d.versions[1] LEFT JOIN licensing_terms t ON t.id = v.terms_id
+  WHERE d.clearance_id = %(clearance)s GROUP BY 1
+) buckets
+"""

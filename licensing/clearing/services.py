@@ -1,0 +1,225 @@
+"""Declare a use, select a bundle, clear it, explain a decision. Approvals have a file of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from psycopg import IsolationLevel
+
+from accounts import audit, states
+from accounts.errors import Reason, Refused
+from accounts.identity import fresh
+from accounts.models import Organisation
+from accounts.unit import Actor, unit
+from licensing.catalogue import refs
+from licensing.catalogue.models import Work
+from licensing.clearing import approvals, engine, loading, profiles, queries, rules
+from licensing.clearing import facts as f
+from licensing.clearing.models import Bundle, BundleWork, Clearance, ClearanceFit, Decision, UseProfile
+from licensing.events import services as events
+from licensing.kernel import digests, money
+
+SAMPLE = 100
+COUNTED = ("cleared", "needs_approval", "refused")
+
+
+class EngineDisagrees(RuntimeError):
+    """The engine and the reference gave two answers for one work: nothing is stored, somebody must look."""
+
+
+def create_use(
+    *, organisation: Organisation, body: Mapping[str, Any], title: str, actor: Actor, at: datetime
+) -> UseProfile:
+    """Store a use profile; `body` as in docs/algorithms/clearing.md 6. Raises Refused("use_invalid")."""
+    complete = profiles.complete(body, at)
+    with unit(actor):
+        made = UseProfile.objects.create(
+            public_id=fresh(at), created_at=at, organisation=organisation, livemode=actor.livemode, title=title,
+            body=complete, sha256=digests.of_json(complete),
+        )  # fmt: skip
+        audit.record(
+            actor=actor, act="use.created", subject=made.name_id, at=at, after={"sha256": made.sha256},
+            organisation_id=organisation.pk,
+        )  # fmt: skip
+    return made
+
+
+def create_bundle(
+    *, organisation: Organisation, title: str, actor: Actor, at: datetime, query: Mapping[str, str] | None = None,
+    ids: Sequence[str] | None = None,
+) -> Bundle:  # fmt: skip
+    """Select works by `query` (organisation, catalogue, language, form, q) or by `ids` of any kind, resolved now.
+
+    Unknown and repeated ids are counted, not refused. Raises Refused("bundle_invalid").
+    """
+    if (query is None) == (ids is None):
+        reason = Reason("bundle_invalid", "Send a query or ids, one of them.", "/query")
+        raise Refused("bundle_invalid", "A bundle is a query or a list.", [reason])
+    unknown = sorted(set(query or ()) - set(queries.FILTERS))
+    if unknown:
+        reason = Reason("bundle_invalid", "Unknown filter.", f"/query/{unknown[0]}", unknown[0], ", ".join(queries.FILTERS))
+        raise Refused("bundle_invalid", "The query cannot be read.", [reason])
+    with unit(actor):
+        bundle = Bundle.objects.create(
+            public_id=fresh(at), created_at=at, organisation=organisation, livemode=actor.livemode, title=title,
+            query=None if query is None else dict(query),
+        )  # fmt: skip
+        if ids is not None:
+            _list_works(bundle, ids, actor)
+        else:
+            bundle.works_count = queries.select(bundle.pk, query or {}, actor=actor)
+        bundle.save(update_fields=["works_count", "unknown_ids", "duplicate_ids"])
+        audit.record(
+            actor=actor, act="bundle.created", subject=bundle.name_id, at=at, after={"works": bundle.works_count},
+            organisation_id=organisation.pk,
+        )  # fmt: skip
+    return bundle
+
+
+def _list_works(bundle: Bundle, ids: Sequence[str], actor: Actor) -> None:
+    found = refs.works(ids, actor=actor)
+    own: dict[int, str] = {}
+    for ref in ids:
+        if ref in found:
+            own.setdefault(found[ref].pk, ref)
+    bundle.unknown_ids = sorted({ref[:200] for ref in ids if ref not in found})
+    bundle.works_count = len(own)
+    bundle.duplicate_ids = sum(1 for ref in ids if ref in found) - len(own)
+    BundleWork.objects.bulk_create(
+        [BundleWork(bundle=bundle, work_id=work, own_ref=ref[:200]) for work, ref in sorted(own.items())], batch_size=5000
+    )
+
+
+def clear(*, use: UseProfile, bundle: Bundle, currency: str, actor: Actor, at: datetime) -> Clearance:
+    """Decide every work of the bundle for the use and store it all: outcome, reasons, price, hash.
+
+    Raises Refused("currency_unknown"), Refused("not_found") for somebody else's use or bundle, EngineDisagrees.
+    """
+    if currency not in money.EXPONENTS:
+        reason = Reason("currency_unknown", "A lower-case ISO 4217 code.", "/currency", currency)
+        raise Refused("currency_unknown", "The currency is unknown.", [reason])
+    if use.organisation_id != bundle.organisation_id or use.livemode != bundle.livemode:
+        raise Refused("not_found", "The use and the bundle belong to different licensees.")
+    with _snapshot(), unit(actor):
+        asked = profiles.read(
+            use.body, currency=currency, licensee=use.organisation.name_id, licensee_id=use.organisation_id
+        )
+        clearance = Clearance.objects.create(
+            public_id=fresh(at), created_at=at, organisation_id=use.organisation_id, livemode=use.livemode, use=use,
+            bundle=bundle, request={"use": use.sha256, "bundle": bundle.name_id, "currency": currency},
+            rule_version=rules.RULE_VERSION, at=at, currency=currency,
+        )  # fmt: skip
+        run = engine.prepare(bundle.pk, bundle.works_count, asked, at)
+        stored = engine.store(run, clearance.pk)
+        _keep_fits(run, clearance)
+        _check(clearance, asked, at)
+        counts, reasons, total = _sums(stored)
+        approvals.ask(clearance=clearance, actor=actor, at=at)
+        states.advance(
+            clearance, "decided", actor=actor, at=at, counts=counts, reasons=reasons, total_micro=total,
+            decisions_hash=engine.digest(clearance.pk),
+        )  # fmt: skip
+        events.emit(
+            "clearance.decided", clearance.name_id, actor=actor, at=at, organisation_id=clearance.organisation_id,
+            livemode=clearance.livemode, data={"counts": counts},
+        )  # fmt: skip
+    return clearance
+
+
+def explain(*, clearance: Clearance, work: Work, actor: Actor, at: datetime) -> dict[str, Any]:
+    """One decision as it was stored, the cells of each reason, and what the rules say of the work now."""
+    with unit(actor):
+        row = Decision.objects.filter(clearance=clearance, work=work).first()
+        if row is None:
+            raise Refused("not_found", "This work is not in the clearance.")
+        found = ClearanceFit.objects.get(clearance=clearance, number=row.fit)
+        asked = profiles.read(
+            clearance.use.body, currency=clearance.currency, licensee=clearance.organisation.name_id,
+            licensee_id=clearance.organisation_id,
+        )  # fmt: skip
+        now = rules.decide(loading.load([work.pk])[work.pk].facts, asked, at)
+        terms = queries.version_names(set(row.versions))
+    cells = found.detail["reasons"]
+    return {
+        "work": work.name_id,
+        "outcome": row.outcome,
+        "kind": row.kind,
+        "reasons": [{"code": code, "detail": cells.get(code, [])} for code in row.reasons],
+        "considered": [{"code": code, "detail": found.detail["considered"].get(code, [])} for code in row.considered],
+        "notes": row.notes,
+        "price": None if row.price_micro is None else {"micro": str(row.price_micro), "currency": clearance.currency},
+        "terms": sorted({terms[version] for version in row.versions}),
+        "now": {"outcome": now.outcome, "kind": now.kind, "reasons": list(now.reasons)},
+    }
+
+
+def _sums(stored: Sequence[tuple[str, list[str], int, int]]) -> tuple[dict[str, int], dict[str, int], int]:
+    counts = dict.fromkeys(COUNTED, 0)
+    reasons: Counter[str] = Counter()
+    total = 0
+    for outcome, codes, works, micro in stored:
+        counts[outcome] += works
+        for code in codes:
+            reasons[code] += works
+        total += micro if outcome == "cleared" else 0
+    return counts, dict(sorted(reasons.items())), total
+
+
+def _keep_fits(run: engine.Prepared, clearance: Clearance) -> None:
+    used = set(Decision.objects.filter(clearance=clearance).values_list("fit", flat=True).distinct())
+    ClearanceFit.objects.bulk_create(
+        (_fit_row(run.fits[number], number, clearance) for number in sorted(used)), batch_size=2000
+    )
+
+
+def _fit_row(found: rules.Fit, number: int, clearance: Clearance) -> ClearanceFit:
+    detail = {
+        name: {code: queries.cells(boxes) for code, boxes in said.items()}
+        for name, said in (("reasons", found.reasons), ("considered", found.considered))
+    }
+    return ClearanceFit(
+        clearance=clearance, number=number, outcome="refused" if found.refused else "cleared", kind=found.kind,
+        reasons=sorted(found.reasons), considered=sorted(found.considered), notes=list(found.notes),
+        assurance="" if found.verified is None else "verified" if found.verified else "asserted", detail=detail,
+    )  # fmt: skip
+
+
+def _check(clearance: Clearance, asked: f.Use, at: datetime) -> None:
+    """Decide a sample again from the rights tables themselves; one difference and nothing is stored."""
+    rows = list(engine.sample(clearance.pk, SAMPLE))
+    loaded = loading.load([row[0] for row in rows])
+    for work, *answer in rows:
+        wanted = comparable(rules.decide(loaded[work].facts, asked, at))
+        got = (*answer[:2], *(tuple(part) for part in answer[2:5]), *answer[5:7], tuple(sorted(set(answer[8]))))
+        if got != wanted:
+            raise EngineDisagrees(f"work {loaded[work].facts.work}: engine {got}, rules {wanted}")
+
+
+def comparable(decision: rules.Decision) -> tuple[Any, ...]:
+    """What engine and reference must agree on, in the order of the stored columns."""
+    versions = tuple(sorted({one.offer for one in decision.licensed}))
+    lists = (decision.reasons, decision.considered, decision.notes)
+    return (decision.outcome, decision.kind, *lists, decision.price_micro, decision.assurance, versions)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """One snapshot for everything a run reads; a run inside somebody's transaction takes that one's level."""
+    if connection.in_atomic_block:
+        yield
+        return
+    connection.ensure_connection()
+    session: Any = connection.connection
+    session.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        yield
+    finally:
+        session.isolation_level = None
+
+
+answer_approval = approvals.answer

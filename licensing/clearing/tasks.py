@@ -1,0 +1,18 @@
+"""Job handlers of clearing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts.unit import Actor, unit
+from licensing.clearing import approvals
+from licensing.clearing.models import Clearance
+from licensing.jobs import registry
+
+
+@registry.handler("approvals.expire", queue="default")
+def expire_approvals(subject: str, actor: Actor, at: datetime) -> None:
+    """Close the approvals of a clearance that nobody answered by their due date."""
+    with unit(actor):
+        clearance = Clearance.objects.get(public_id=Clearance.decode(subject))
+    approvals.expire(clearance=clearance, actor=actor, at=at)
