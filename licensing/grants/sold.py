@@ -21,14 +21,14 @@ PUBLIC_DOMAIN = "LicenseRef-Licet-Public-Domain"
 # Each distinct basis of a line: its terms versions, or the open licence, or the public domain.
 BASES = """
 SELECT key, versions, kind, licence, count(*) FROM (
-  SELECT l.id, d.kind, coalesce(d.detail ->> 'licence', '') AS licence,
+  SELECT l.id, d.kind, coalesce(l.detail ->> 'licence', '') AS licence,
          array_agg(DISTINCT s.terms_version_id ORDER BY s.terms_version_id)
            FILTER (WHERE s.id IS NOT NULL) AS versions,
          coalesce(string_agg(DISTINCT s.terms_version_id::text, ',' ORDER BY s.terms_version_id::text), '')
-           || '|' || d.kind || '|' || coalesce(d.detail ->> 'licence', '') AS key
+           || '|' || d.kind || '|' || coalesce(l.detail ->> 'licence', '') AS key
   FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
   LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
-  WHERE l.quote_id = %(quote)s GROUP BY l.id, d.kind, d.detail ->> 'licence') AS line
+  WHERE l.quote_id = %(quote)s GROUP BY l.id, d.kind, l.detail ->> 'licence') AS line
 GROUP BY key, versions, kind, licence ORDER BY key
 """
 
@@ -38,10 +38,10 @@ SELECT %(grant)s, line.work_id, line.id, w.organisation_id, b.terms_id, b.terms_
 FROM (
   SELECT l.id, l.work_id,
          coalesce(string_agg(DISTINCT s.terms_version_id::text, ',' ORDER BY s.terms_version_id::text), '')
-           || '|' || d.kind || '|' || coalesce(d.detail ->> 'licence', '') AS key
+           || '|' || d.kind || '|' || coalesce(l.detail ->> 'licence', '') AS key
   FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
   LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
-  WHERE l.quote_id = %(quote)s GROUP BY l.id, l.work_id, d.kind, d.detail ->> 'licence') AS line
+  WHERE l.quote_id = %(quote)s GROUP BY l.id, l.work_id, d.kind, l.detail ->> 'licence') AS line
 JOIN licensing_work w ON w.id = line.work_id
 JOIN unnest(%(keys)s::text[], %(terms)s::text[], %(hashes)s::text[], %(licences)s::text[])
   AS b(key, terms_id, terms_sha256, licence) ON b.key = line.key

@@ -12,25 +12,33 @@ from django.db import connection
 from licensing.kernel import canonical
 from licensing.orders.models import Quote
 
+# The public licence of a line is the most specific assertion that covers the work, as the engine looked at them.
 LINES = """
 INSERT INTO licensing_quoteline (quote_id, work_id, decision_id, price_micro, detail)
-SELECT %(quote)s, d.work_id, d.id, coalesce(d.price_micro, 0),
-       jsonb_build_object('kind', d.kind)
-FROM licensing_decision d
+SELECT %(quote)s, d.work_id, d.id, coalesce(d.price_micro, 0), jsonb_build_object('kind', d.kind, 'licence', (
+  SELECT o.expression FROM licensing_openlicence o
+  WHERE d.kind IN ('open_licence', 'mixed') AND o.ended_at IS NULL AND o.grade NOT IN ('none', 'unparsed')
+    AND (o.work_id = w.id OR o.imprint_id = w.imprint_id OR o.catalogue_id = w.catalogue_id)
+  ORDER BY o.work_id IS NULL, o.imprint_id IS NULL, o.id LIMIT 1))
+FROM licensing_decision d JOIN licensing_work w ON w.id = d.work_id
 WHERE d.clearance_id = %(clearance)s AND d.outcome = 'cleared' AND NOT d.work_id = ANY(%(excluded)s)
 """
 
+# One row per root claim of a line: whose split is paid. A claim that licenses under several versions counts once.
 SHARES = """
 INSERT INTO licensing_quoteshare (line_id, claim_id, organisation_id, share_ppm, terms_version_id, split_version_id)
-SELECT l.id, s.claim_id, t.organisation_id, s.share_ppm, s.terms_version_id, v.id
+SELECT l.id, s.claim_id, c.organisation_id, s.share_ppm, s.terms_version_id, v.id
 FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
-CROSS JOIN LATERAL unnest(d.claims, d.shares, d.versions) AS s(claim_id, share_ppm, terms_version_id)
-JOIN licensing_termsversion tv ON tv.id = s.terms_version_id JOIN licensing_terms t ON t.id = tv.terms_id
+CROSS JOIN LATERAL (
+  SELECT claim_id, max(share_ppm) AS share_ppm, min(version_id) AS terms_version_id
+  FROM unnest(d.claims, d.shares, d.versions) AS u(claim_id, share_ppm, version_id) GROUP BY claim_id
+) s
+JOIN licensing_claim c ON c.id = s.claim_id
 JOIN LATERAL (
   SELECT v.id FROM licensing_splitversion v
   WHERE v.claim_id = s.claim_id AND v.valid @> %(on)s::date
-    AND v.actions & %(actions)s = %(actions)s
-    AND v.territories & %(territories)s::bit(256) = %(territories)s::bit(256)
+    AND v.actions & %(actions)s = c.actions & %(actions)s
+    AND v.territories & %(territories)s::bit(256) = c.territories & %(territories)s::bit(256)
   ORDER BY v.number DESC LIMIT 1
 ) v ON true
 WHERE l.quote_id = %(quote)s

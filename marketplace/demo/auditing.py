@@ -11,9 +11,8 @@ from marketplace.demo.client import Client, wait
 def allocated(auditor: Client, order_id: str) -> Mapping[str, Any]:
     """Wait until the order's payment is divided; the run with its sums."""
 
-    def ask() -> Mapping[str, Any] | None:
-        rows = auditor.get("/v1/allocation_runs", order=order_id)["data"]
-        return rows[0] if rows else None
+    def ask() -> Any:
+        return next(iter(auditor.get("/v1/allocation_runs", order=order_id)["data"]), None)
 
     found: Mapping[str, Any] = wait(ask, lambda row: row is not None and row["output_hash"], "the allocation")
     return found

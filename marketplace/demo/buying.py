@@ -61,9 +61,8 @@ def granted(client: Client, order_id: str) -> Mapping[str, Any]:
 def released(client: Client, grant: str) -> Mapping[str, Any]:
     """Wait until the release of a grant is ready."""
 
-    def ask() -> Mapping[str, Any] | None:
-        rows = client.get("/v1/releases", grant=grant)["data"]
-        return rows[0] if rows else None
+    def ask() -> Any:
+        return next(iter(client.get("/v1/releases", grant=grant)["data"]), None)
 
     found: Mapping[str, Any] = wait(
         ask, lambda row: row is not None and row["status"] in ("ready", "blocked"), "the release"

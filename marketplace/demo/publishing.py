@@ -56,7 +56,7 @@ def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
     return {"file": path.name, **{key: found[key] for key in ("status", "records", "outcomes", "issues_by_code")}}
 
 
-def state_rights(client: Client, publisher: Publisher, catalogue: str) -> dict[str, int]:
+def state_rights(client: Client, publisher: Publisher) -> dict[str, int]:
     """Declare everything of rights.json; returns how many of each."""
     rights = publisher.rights
     slug = rights["catalogue"]["slug"]
