@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django_linear_migrations",
 ]
 MIDDLEWARE = [
+    "marketplace.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -234,18 +235,28 @@ STORAGES = {
 # --- The API (JSON in, JSON out) ------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "COERCE_DECIMAL_TO_STRING": True,
+    "DEFAULT_PARSER_CLASSES": ["marketplace.api.parsers.StrictJSON"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "marketplace.api.parsers.OnlyJSON",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "marketplace.api.auth.KeyAuthentication",
+        "marketplace.api.auth.PersonAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],  # doors and queries ask accounts.permissions
+    "EXCEPTION_HANDLER": "marketplace.api.errors.handler",
+    "DEFAULT_SCHEMA_CLASS": "marketplace.api.operations.Operation",
+    "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Licet",
+    "DESCRIPTION": "Works out rights, prices, licences, payments and deliveries for AI training data.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["marketplace.api.schema.complete"],
 }
 
 # --- Outside --------------------------------------------------------------------------------------------------

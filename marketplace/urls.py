@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from marketplace.api import health
+from marketplace.hooks import stripe
+
+handler404 = "marketplace.api.errors.not_found"
+handler500 = "marketplace.api.errors.broken"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("livez", health.live, name="livez"),
+    path("readyz", health.ready, name="readyz"),
+    path("hooks/stripe", stripe.receive, name="stripe-webhook"),
+    path("v1/", include("marketplace.api.urls")),
+]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,6 +26,10 @@ from licensing.rights import copyright as copyright_facts
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id, visible
+from marketplace.api.parsers import Raw, spool
+
+LARGEST_ARCHIVE: Final = 512 << 20
+"""Bytes of a zip of content files."""
 
 
 def own_organisation(actor: Actor) -> Organisation:
@@ -138,17 +142,27 @@ class Catalogues(Door):
         return Response(present_catalogue(made), status.HTTP_201_CREATED)
 
 
+class CreditBody(Strict):
+    """A contributor of one of the sender's works, by its place in the list."""
+
+    work = serializers.CharField()
+    sequence = shapes.Whole(min_value=1, max_value=10_000)
+
+
 class FactBody(Strict):
     """An interval fact about a party or a work; a contributor names whose death or birth it is."""
 
     kind = serializers.CharField(max_length=24)
     party = serializers.CharField(required=False, default=None)
-    contributor = serializers.DictField(required=False, default=None)
+    contributor = CreditBody(required=False, default=None)
     work = serializers.CharField(required=False, default=None)
     not_before = serializers.DateField(required=False, default=None)
     not_after = serializers.DateField(required=False, default=None)
     country = serializers.CharField(max_length=6, required=False, default="", allow_blank=True)
-    source = serializers.CharField(max_length=2000)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`source` is an attribute of DRF's serializers, so it cannot be declared as one of ours."""
+        return {**super().get_fields(), "source": serializers.CharField(max_length=2000)}
 
 
 class FactOut(serializers.Serializer[Any]):
@@ -187,10 +201,8 @@ def _fact(sent: Mapping[str, Any], actor: Actor, at: datetime) -> Party | Work:
     party = refs.party(str(sent["party"]), organisation_id=actor.tenant, actor=actor)
     credited = sent["contributor"]
     if credited:
-        work = _own_work(str(credited.get("work")), actor)
-        copyright_facts.credit(
-            work=work, sequence=int(credited.get("sequence") or 0), party=party, actor=actor, at=at
-        )
+        work = _own_work(credited["work"], actor)
+        copyright_facts.credit(work=work, sequence=credited["sequence"], party=party, actor=actor, at=at)
     copyright_facts.state_fact(**_interval(sent), party=party, actor=actor, at=at)
     return party
 
@@ -205,39 +217,32 @@ def _interval(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {name: sent[name] for name in ("kind", "source", "not_before", "not_after")} | {"place": sent["country"]}
 
 
-class Zip(BaseParser):
-    """A zip archive as it is."""
-
-    media_type = "application/zip"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
-        """Read the body; its size is limited by the door."""
-        return bytes(stream.read(content.LARGEST_ARCHIVE + 1))
-
-
 class AssetsOut(serializers.Serializer[Any]):
     """What became of each file of an archive."""
 
     object = serializers.CharField()
     attached = serializers.IntegerField()
     unchanged = serializers.IntegerField()
-    issues = serializers.ListField(child=serializers.DictField())
+    unmatched = serializers.ListField(child=serializers.CharField())
+    refused = serializers.DictField(child=serializers.CharField())
+    missing = serializers.ListField(child=serializers.CharField())
 
 
 class CatalogueAssets(Door):
     """POST: content files of many works as one zip; each is named `<isbn13 or own id>.txt`."""
 
-    parser_classes = [Zip]
+    parser_classes = (Raw,)
+    streams = True
 
     @extend_schema(
-        request={"application/zip": OpenApiTypes.BINARY}, responses=AssetsOut, operation_id="catalogues_assets_create",
-        parameters=[OpenApiParameter("catalogue", str, OpenApiParameter.PATH)],
-    )  # fmt: skip
+        request={"application/zip": OpenApiTypes.BINARY}, responses=AssetsOut, operation_id="catalogues_assets_create"
+    )
     def post(self, request: Request, catalogue: str) -> Response:
-        """Attach what fits; files without a work and works without a file are reported."""
+        """Attach what fits; files without a work and works without a file are reported. Again changes nothing."""
         at = self.now()
         with unit(self.actor):
             found = by_id(visible(Catalogue.objects.all(), self.actor), catalogue)
             permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
-        done = content.attach_archive(catalogue=found, archive=io.BytesIO(request.data), actor=self.actor, at=at)
-        return Response({"object": "asset_report", **done})
+        with spool(request, at_most=LARGEST_ARCHIVE) as file:
+            done = content.attach_folder(catalogue=found, source=Path(file.name), actor=self.actor, at=at)
+        return Response({"object": "asset_report", **asdict(done)})

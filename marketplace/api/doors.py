@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.http.response import HttpResponse, HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,12 +46,22 @@ class Replayed(Exception):  # not an error: the earlier answer, on its way out o
         self.answer = answer
 
 
+class Verbatim(Response):
+    """Bytes that go out as they are."""
+
+    @property
+    def rendered_content(self) -> Any:
+        """The bytes given as data; DRF would render them again."""
+        return self.data
+
+
 class Door(APIView):
     """Base of every API view. `right` is checked against the matrix by the queries and services it calls;
     `moves_money` makes Idempotency-Key obligatory for POST.
     """
 
     moves_money: ClassVar[bool] = False
+    streams: ClassVar[bool] = False  # the body is a file: the door stores it by content, so a replay needs no record
     public: ClassVar[bool] = False
     query: ClassVar[frozenset[str]] = frozenset()
 
@@ -89,13 +98,13 @@ class Door(APIView):
 
     def _begin(self, request: Request) -> idempotency.Request | None:
         key = request.headers.get("Idempotency-Key")
-        if request.method != "POST" or self.actor.organisation_id is None:
+        if request.method != "POST" or self.streams or self.actor.organisation_id is None:
             return None
         if key is None:
             if self.moves_money:
                 raise Refused("idempotency_key_missing", "This request moves money: send an Idempotency-Key header.")
             return None
-        fingerprint = hashlib.sha256(request._request.body).hexdigest()
+        fingerprint = hashlib.sha256(request.body).hexdigest()
         asked = idempotency.Request("POST", request.path, key, fingerprint)
         earlier = idempotency.begin(request=asked, actor=self.actor, at=self.now())
         if earlier is not None:
@@ -106,18 +115,15 @@ class Door(APIView):
         """Problems for refusals; a replay goes out byte for byte."""
         if isinstance(exc, Replayed):
             answer = exc.answer
-            raw = HttpResponse(answer.body, status=answer.status_code, headers=dict(answer.headers))
-            raw["Idempotent-Replayed"] = "true"
-            return raw  # type: ignore[return-value]  # DRF's finalize_response takes any HttpResponseBase
+            headers = {**answer.headers, "Idempotent-Replayed": "true"}
+            return Verbatim(answer.body, status=answer.status_code, headers=headers)
         return super().handle_exception(exc)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> Response:  # fmt: skip
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Keep the rendered answer under its key, or give the key back."""
         done = super().finalize_response(request, response, *args, **kwargs)
         asked = getattr(self, "replayable", None)
-        if asked is not None and isinstance(done, Response):
+        if asked is not None:
             done.add_post_render_callback(lambda rendered: self._keep(asked, rendered))
         return done
 
@@ -136,9 +142,11 @@ class Door(APIView):
 
 
 def _known_parameters(request: Request, known: frozenset[str]) -> None:
-    always = {"limit", "cursor", "include", "format"}
-    for name in request.query_params:
+    always = {"limit", "cursor", "include"}
+    for name, value in request.query_params.items():
+        if "\x00" in f"{name}{value}":
+            raise Refused("parameter_invalid", "Parameters are text without NUL.")
         if name not in known and name not in always:
-            near = ", ".join(sorted(known | always - {"format"}))
+            near = ", ".join(sorted(known | always))
             reason = Reason("parameter_unknown", "Unknown parameter.", f"/{name}", name, near)
             raise Refused("parameter_unknown", f"There is no parameter {name} here.", [reason])

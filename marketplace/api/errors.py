@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found, server_error
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -112,3 +113,22 @@ def _field_reasons(detail: Any, pointer: str) -> Iterator[Reason]:
     else:
         code = getattr(detail, "code", "field_invalid")
         yield Reason("field_unknown" if code == "field_unknown" else "field_invalid", str(detail), pointer)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404: a problem for machines, the page for people."""
+    if not request.path.startswith(("/v1/", "/hooks/")):
+        return page_not_found(request, exception)
+    return _plain(Refused("not_found", "There is nothing at this address."), request)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """handler500: what happened is in the log under the request id."""
+    if not request.path.startswith(("/v1/", "/hooks/")):
+        return server_error(request)
+    return _plain(Refused("internal", "This is our fault. The request id finds it in our log."), request)
+
+
+def _plain(refused: Refused, request: HttpRequest) -> HttpResponse:
+    body = problem(refused, instance=request.path)
+    return JsonResponse(body.data, status=body.status_code, content_type=MEDIA_TYPE)

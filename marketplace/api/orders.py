@@ -152,7 +152,7 @@ class Orders(Door):
 
 def spending(quote: Quote, actor: Actor) -> Scope:
     """Whether the quote's total fits under the key's spend cap, for the matrix."""
-    cap = ApiKey.objects.filter(pk=actor.key_id).values_list("spend_cap_minor", flat=True).first()
+    cap = ApiKey.objects.filter(pk=actor.key_id or 0).values_list("spend_cap_minor", flat=True).first()
     over = cap is not None and quote.total_minor > cap
     return Scope(quote.organisation_id, facts=frozenset({"over_cap"} if over else ()))
 

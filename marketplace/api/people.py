@@ -113,20 +113,27 @@ class KeyBody(Strict):
     organisation = serializers.CharField()
     email = serializers.EmailField()
     livemode = serializers.BooleanField(default=False)
-    label = serializers.CharField(max_length=100, required=False, default="")
     scopes = serializers.ListField(child=serializers.ChoiceField([*permissions.RIGHTS, "*"]), min_length=1)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`label` is an attribute of DRF's serializers, so it cannot be declared as one of ours."""
+        label = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+        return {**super().get_fields(), "label": label}
 
 
 class KeyOut(shapes.Object):
     """A key; `secret` is shown once, at creation, and never again."""
 
     organisation = serializers.CharField()
-    label = serializers.CharField(allow_blank=True)
     prefix = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
     secret = serializers.CharField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`label`, as above."""
+        return {**super().get_fields(), "label": serializers.CharField(allow_blank=True)}
 
 
 def present_key(row: ApiKey, secret: str | None = None) -> Mapping[str, Any]:
@@ -188,10 +195,10 @@ class KeyRevocation(Door):
         return Response(present_key(found))
 
 
-
 def by_member(organisation: Organisation, email: str) -> User:
     """The member with this address. Raises Refused("not_member")."""
     found = User.objects.filter(email__iexact=email, memberships__organisation=organisation).first()
     if found is None:
-        raise Refused("not_member", f"{email} is not a member of {organisation.name}.", [Reason("not_member", "", "/email")])
+        reason = Reason("not_member", "A key acts as a member.", "/email", email)
+        raise Refused("not_member", f"{email} is not a member of {organisation.name}.", [reason])
     return found

@@ -80,7 +80,7 @@ class ClaimBody(Strict):
     target = serializers.JSONField()
     holder = serializers.CharField()
     basis = serializers.ChoiceField(rights.BASES)
-    control_ppm = serializers.IntegerField(min_value=1, max_value=WHOLE)
+    control_ppm = shapes.Whole(min_value=1, max_value=WHOLE)
     actions = serializers.ListField(child=serializers.CharField(), min_length=1)
     territories = shapes.Territories(min_length=1)
     starts = serializers.DateField()
@@ -159,7 +159,7 @@ class PartBody(Strict):
     """One payee's part."""
 
     party = serializers.CharField(allow_null=True)
-    ppm = serializers.IntegerField(min_value=1, max_value=WHOLE)
+    ppm = shapes.Whole(min_value=1, max_value=WHOLE)
     role = serializers.CharField(max_length=40)
 
 
@@ -167,7 +167,7 @@ class SplitBody(Strict):
     """Who is paid for a claim's money; the parts sum to exactly 1,000,000 ppm."""
 
     claim = serializers.CharField()
-    parts = PartBody(many=True, min_length=1)
+    parts = serializers.ListField(child=PartBody(), min_length=1, max_length=1000)
     starts = serializers.DateField(required=False, default=None)
     ends = serializers.DateField(required=False, default=None)
     document = serializers.CharField(required=False, default="", allow_blank=True)
@@ -300,7 +300,10 @@ class LicenceBody(Strict):
     layer = serializers.CharField(max_length=20, required=False, default="whole")
     starts = serializers.DateField(required=False, default=None)
     first_hand = serializers.BooleanField(required=False, default=True)
-    source = serializers.CharField(max_length=2000)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`source` is an attribute of DRF's serializers, so it cannot be declared as one of ours."""
+        return {**super().get_fields(), "source": serializers.CharField(max_length=2000)}
 
 
 class LicenceOut(shapes.Object):
@@ -321,9 +324,10 @@ class OpenLicences(Door):
         at = self.now()
         with unit(self.actor):
             permissions.check(self.actor, "claims.write", Scope(self.actor.organisation_id))
+            read = licences.normalise(sent["licence"]).columns()
             made: OpenLicence = rights.assert_licence(
                 organisation=own_organisation(self.actor), target=target_of(sent["level"], sent["target"], self.actor),
-                sent=sent["licence"], licence=licences.columns(sent["licence"]), first_hand=sent["first_hand"],
+                sent=sent["licence"], licence=read, first_hand=sent["first_hand"],
                 layer=sent["layer"], starts=sent["starts"], source=sent["source"], actor=self.actor, at=at,
             )  # fmt: skip
         body = {"expression": made.expression, "grade": made.grade, "sent": made.sent}

@@ -28,6 +28,17 @@ class Money(serializers.Serializer[Any]):
     currency = serializers.CharField()
 
 
+class Whole(serializers.IntegerField):
+    """A whole number as JSON writes it: 5, never "5", 5.0 or true; DRF's own field would round them quietly."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Refuse everything but an int of at most 63 bits."""
+        if type(data) is not int or abs(data) >= 1 << 63:
+            self.fail("invalid")
+        value: int = data
+        return value
+
+
 class Territories(serializers.ListField):
     """ISO 3166-1 codes, sets such as EU, WORLD, and exceptions such as -CN."""
 

@@ -1,0 +1,139 @@
+"""The people of the tests, each with a key: publisher, colleague, developer, admin, auditor, operator, stranger, rival."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from django.test import Client
+
+from accounts import services as accounts
+from accounts.models import ApiKey, Organisation, User
+from accounts.unit import SYSTEM, Actor, unit
+
+AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""When the cast was hired."""
+
+#: name -> (organisation, its kinds, role)
+ROLES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "publisher": ("harbour", ("rights_holder",), "publisher_editor"),
+    "colleague": ("harbour", ("rights_holder",), "publisher_finance"),
+    "developer": ("kite", ("licensee",), "developer"),
+    "admin": ("kite", ("licensee",), "developer_admin"),
+    "auditor": ("counters", ("operator",), "auditor"),
+    "operator": ("house", ("operator",), "operator"),
+    "stranger": ("foreign", ("licensee",), "developer_admin"),
+    "rival": ("rivals", ("rights_holder",), "publisher_finance"),
+}
+_turn = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer as a client sees it."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.content)
+
+    @property
+    def code(self) -> str:
+        """The code of a problem."""
+        assert self.headers["Content-Type"] == "application/problem+json", self.content
+        return str(self.json["code"])
+
+    @property
+    def pointers(self) -> dict[str, str]:
+        """Pointer -> code of a problem's errors."""
+        return {error["pointer"]: error["code"] for error in self.json["errors"]}
+
+
+@dataclass
+class Person:
+    """One of the cast, with the key that speaks for them; without a secret: nobody."""
+
+    secret: str = ""
+    actor: Actor = SYSTEM
+    organisation: Organisation | None = None
+    user: User | None = None
+    key: ApiKey | None = None
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """GET /v1/..."""
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any = None, *, idem: str | None = None, **headers: str) -> Answer:
+        """POST JSON; `idem` is the Idempotency-Key."""
+        return self.send("POST", path, body, headers=headers | ({"Idempotency-Key": idem} if idem else {}))
+
+    def send(
+        self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:  # fmt: skip
+        """Any request through the whole stack, middleware included; bytes go out as they are."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        signed = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
+        address = path if path.startswith("/") else f"/v1/{path}"
+        answer = Client(raise_request_exception=True).generic(
+            method, address, data, content_type=content_type, headers={**signed, **(headers or {})}
+        )
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+        return Answer(answer.status_code, dict(answer.items()), content)
+
+
+@dataclass
+class Cast:
+    """Everybody, by name."""
+
+    people: dict[str, Person]
+
+    def __getattr__(self, name: str) -> Person:
+        try:
+            return self.people[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def person(
+    role: str, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT, livemode: bool = False
+) -> Person:
+    """A new member with a role and a key."""
+    user = accounts.register_user(email=f"{role}-{next(_turn)}@example.org", password=None, actor=SYSTEM, at=at)
+    accounts.invite(organisation=organisation, user=user, role=role, actor=SYSTEM, at=at)
+    return keyed(user, organisation, scopes=scopes, at=at, livemode=livemode)
+
+
+def keyed(
+    user: User, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT, livemode: bool = False
+) -> Person:
+    """Another key of a member."""
+    key, secret = accounts.issue_key(
+        user=user, organisation=organisation, livemode=livemode, scopes=scopes, actor=SYSTEM, at=at, days=None
+    )
+    with unit(SYSTEM):
+        actor, _ = accounts.actor_of_key(secret=secret, address="127.0.0.1", at=at)
+    return Person(secret, actor, organisation, user, key)
+
+
+def hire(*names: str) -> Cast:
+    """The people named (default: all of them) with their organisations. Needs a database."""
+    people: dict[str, Person] = {"nobody": Person()}
+    houses: dict[str, Organisation] = {}
+    for name in names or ROLES:
+        slug, kinds, role = ROLES[name]
+        if slug not in houses:
+            houses[slug] = accounts.register_organisation(
+                name=slug.title(), slug=f"{slug}-{next(_turn)}", roles=kinds, country="DE", actor=SYSTEM, at=AT
+            )
+        people[name] = person(role, houses[slug])
+    return Cast(people)
