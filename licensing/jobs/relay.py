@@ -116,5 +116,5 @@ def _expired(at: datetime, done: Tick) -> None:
 
 
 def _alarm(name: str, attempts: int, at: datetime) -> None:
-    log.error("job %s is dead: its worker vanished in each of %s attempts", name, attempts)
+    log.error("%s is dead: its worker vanished in each of %s attempts", name, attempts)
     audit.record(actor=SYSTEM, act="job.dead", subject=name, at=at, after={"attempts": attempts})

@@ -111,7 +111,7 @@ def _failed(job: Held, error: Exception) -> None:
     level = logging.ERROR if dead else logging.WARNING
     told = f"{type(error).__name__}: {error}"[:2000]
     about = (job.name, job.kind, job.subject, job.attempts, told)
-    log.log(level, "job %s (%s %s) failed, attempt %s: %s", *about, exc_info=error)
+    log.log(level, "%s (%s %s) failed, attempt %s: %s", *about, exc_info=error)
     _end(job, "dead" if dead else "ready", told)
 
 
@@ -124,12 +124,12 @@ def _end(job: Held, status: str, error: str) -> None:
         with unit(SYSTEM), connection.cursor() as sql:
             sql.execute(_END, values)
             if sql.rowcount != 1:
-                log.warning("job %s (%s) was taken over before it could end as %s", job.name, job.kind, status)
+                log.warning("%s (%s) was taken over before it could end as %s", job.name, job.kind, status)
             elif status == "dead":
                 after = {"attempts": job.attempts, "error": error}
                 audit.record(actor=SYSTEM, act="job.dead", subject=job.name, at=job.at, after=after)
     except DatabaseError:
-        log.exception("the end of job %s (%s) could not be written: its lease will run out", job.name, job.kind)
+        log.exception("the end of %s (%s) could not be written: its lease will run out", job.name, job.kind)
 
 
 @contextmanager
@@ -153,7 +153,7 @@ def _renew(job: Held, over: threading.Event) -> None:
             except LeaseLost:
                 return  # the next commit of the work finds out by itself
             except DatabaseError:
-                log.warning("the lease of job %s could not be renewed; trying again", job.name)
+                log.warning("the lease of %s could not be renewed; trying again", job.name)
                 connection.close()
     finally:
         connection.close()

@@ -20,6 +20,10 @@ LOCK_CLASS = 7319
 AFTER_SOFT = frozenset({"adjustment", "close"})
 """The kinds of entry a softly closed period still takes."""
 
+_LOCK = """
+SELECT id, pg_advisory_xact_lock_shared(%s, id::int) FROM licensing_ledgerperiod
+WHERE livemode = %s AND starts <= %s AND ends > %s
+"""
 # The exclusion constraint makes two openers one; a period that overlaps the month leaves it as it is.
 _OPEN = """
 INSERT INTO licensing_ledgerperiod (public_id, created_at, livemode, starts, ends, status, trial_balance_hash)
@@ -27,21 +31,23 @@ VALUES (%s, %s, %s, %s, %s, 'open', '') ON CONFLICT DO NOTHING RETURNING id
 """
 
 
-def share(*, livemode: bool, day: date, kinds: Collection[str], actor: Actor, at: datetime) -> LedgerPeriod:
+def share(*, livemode: bool, day: date, kinds: Collection[str], actor: Actor, at: datetime) -> None:
     """Hold the period of `day` open until the transaction ends; opens the calendar month when no period covers it.
 
     The lock comes before the status is read: otherwise an entry slips in behind the hash of a closing.
     Raises Refused "period_closed" (also when softly closed for one of `kinds`) or "period_missing".
     """
-    period = find(livemode=livemode, day=day) or _open_month(livemode=livemode, day=day, actor=actor, at=at)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, period.pk])
-    period.refresh_from_db()
-    if period.status == "closed" or (period.status == "soft" and not AFTER_SOFT.issuperset(kinds)):
-        seen = f"{period.starts} to {period.ends} is {period.status}"
-        reason = Reason("period_closed", "the period takes no such entry", "/effective_date", seen, "open")
-        raise Refused("period_closed", f"The period of {day} is {period.status}.", [reason])
-    return period
+        cursor.execute(_LOCK, [LOCK_CLASS, livemode, day, day])
+        found = cursor.fetchone()
+        if found is None:
+            found = (_open_month(livemode=livemode, day=day, actor=actor, at=at).pk,)
+            cursor.execute(_LOCK, [LOCK_CLASS, livemode, day, day])
+        cursor.execute("SELECT status FROM licensing_ledgerperiod WHERE id = %s", [found[0]])
+        status = cursor.fetchone()[0]
+    if status == "closed" or (status == "soft" and not AFTER_SOFT.issuperset(kinds)):
+        reason = Reason("period_closed", "the period takes no such entry", "/effective_date", status, "open")
+        raise Refused("period_closed", f"The period of {day} is {status}.", [reason])
 
 
 def find(*, livemode: bool, day: date) -> LedgerPeriod | None:

@@ -35,14 +35,14 @@ ON CONFLICT DO NOTHING
 _ENTRIES = """
 INSERT INTO licensing_ledgerentry (public_id, created_at, livemode, idem_key, kind, effective_date, occurred_at,
   posted_at, source, reverses_id, actor, memo, rule_version, payload_hash, xid, cluster)
-SELECT w.public_id, %(at)s, w.livemode, w.idem_key, w.kind, w.effective_date, w.occurred_at, %(at)s, w.source, r.id,
+SELECT w.public_id, %(at)s, w.livemode, w.idem_key, w.kind, w.effective_date, w.occurred_at, %(at)s, w.source,
+  (SELECT r.id FROM licensing_ledgerentry r WHERE r.public_id = w.reverses),
   %(actor)s, w.memo, w.rule_version, w.payload_hash, 0, 0
 FROM unnest(%(public_id)s::uuid[], %(livemode)s::boolean[], %(idem_key)s::text[], %(kind)s::text[],
   %(effective_date)s::date[], %(occurred_at)s::timestamptz[], %(source)s::text[], %(reverses)s::uuid[],
   %(memo)s::text[], %(rule_version)s::text[], %(payload_hash)s::text[])
   WITH ORDINALITY AS w(public_id, livemode, idem_key, kind, effective_date, occurred_at, source, reverses, memo,
   rule_version, payload_hash, place)
-LEFT JOIN licensing_ledgerentry r ON r.public_id = w.reverses
 ORDER BY w.place
 ON CONFLICT (idem_key) DO NOTHING RETURNING id, idem_key, effective_date
 """

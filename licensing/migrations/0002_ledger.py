@@ -24,7 +24,7 @@ CREATE TABLE licensing_ledgerline (
   PRIMARY KEY (effective_date, id)
 ) PARTITION BY RANGE (effective_date);
 ALTER SEQUENCE licensing_ledgerline_id_seq OWNED BY licensing_ledgerline.id;
-CREATE INDEX ledger_line_entry ON licensing_ledgerline (entry_id);
+CREATE INDEX ledger_line_entry ON licensing_ledgerline (entry_id, effective_date);
 CREATE INDEX ledger_line_account ON licensing_ledgerline (account_id, xid) INCLUDE (amount);
 REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON licensing_ledgerline FROM licet_app;
 """

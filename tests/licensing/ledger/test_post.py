@@ -154,7 +154,7 @@ class TestPost:
             return [Draft(**_draft(idem_key=f"many:{number}")) for number in range(start, start + size)]
 
         for start, size in ((0, 2), (100, 50)):
-            with unit(ACTOR), django_assert_num_queries(6):
+            with unit(ACTOR), django_assert_num_queries(5):
                 assert services.post_many(batch(start, size), actor=ACTOR, at=AT) == size
         assert services.post_many(batch(100, 51), actor=ACTOR, at=AT) == 1
         with unit(ACTOR):

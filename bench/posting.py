@@ -1,0 +1,183 @@
+"""Posting 4-leg entries: ours (every guard on) against raw INSERTs of the same rows into bare tables.
+
+Same server, same durability, interleaved A/B, median of the repeats. The raw tables have our columns and the two
+indexes of a line, but no trigger, key or check: the limit of what PostgreSQL can store. Peers (django-hordak,
+django-ledger, pgledger) are not installed by this version and reported as absent.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from accounts.unit import system, unit
+from licensing.kernel import digests, money
+from licensing.ledger import services, verify
+from licensing.ledger.services import Draft, Line
+
+ACTOR = system()
+REPEATS = 5
+BATCH = 1_000
+PEERS = ("django-hordak", "django-ledger", "pgledger")
+DAY = date(2026, 3, 10)
+#: Floors of this version, ours over raw: below them something is badly wrong. The targets are over peers.
+SINGLE_FLOOR, BATCH_FLOOR = 0.08, 0.10
+
+_TABLES = """
+CREATE SCHEMA bench_posting;
+CREATE TABLE bench_posting.entry (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, public_id uuid NOT NULL,
+  created_at timestamptz, livemode boolean, idem_key text UNIQUE, kind text, effective_date date,
+  occurred_at timestamptz, posted_at timestamptz, source text, actor text, memo text, rule_version text,
+  payload_hash text, xid bigint, cluster bigint);
+CREATE TABLE bench_posting.line (id bigint GENERATED ALWAYS AS IDENTITY, effective_date date, entry bigint,
+  account bigint, amount bigint, currency text, xid bigint);
+CREATE INDEX ON bench_posting.line (entry);
+CREATE INDEX ON bench_posting.line (account, xid) INCLUDE (amount);
+GRANT USAGE ON SCHEMA bench_posting TO licet_app;
+GRANT ALL ON ALL TABLES IN SCHEMA bench_posting TO licet_app;
+"""
+_RAW_ENTRY = """
+INSERT INTO bench_posting.entry (public_id, created_at, livemode, idem_key, kind, effective_date, occurred_at,
+  posted_at, source, actor, memo, rule_version, payload_hash, xid, cluster)
+SELECT w.id, %(at)s, false, w.key, 'capture', %(day)s, %(at)s, %(at)s, 'pay', 'system', '', '1', w.hash, 1, 1
+FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(hashes)s::text[]) AS w(id, key, hash) RETURNING id
+"""
+_RAW_LINES = """
+INSERT INTO bench_posting.line (effective_date, entry, account, amount, currency, xid)
+SELECT %(day)s, e, a, m, 'usd', 1 FROM unnest(%(entries)s::bigint[], %(accounts)s::bigint[], %(amounts)s::bigint[])
+  AS w(e, a, m)
+"""
+
+
+def run(n: int = 20_000) -> list[dict[str, Any]]:
+    """Post `n` entries in batches and n / 20 one commit each, on each side; returns the rows of the table.
+
+    Works in the database the settings name and leaves its entries there: run it on one of its own.
+    Raises RuntimeError when the books are wrong afterwards: such a run scores nothing.
+    """
+    singles, batches = max(n // 20 // REPEATS, 20), max(n // BATCH // REPEATS, 1)
+    ours: dict[str, list[float]] = {"single": [], "batch": []}
+    raw: dict[str, list[float]] = {"single": [], "batch": []}
+    with _raw_tables() as connection:
+        _post(50, 1)
+        _insert(connection, 50, 1)
+        for _ in range(REPEATS):
+            ours["single"].append(_rate(singles, lambda: _post(singles, 1)))
+            raw["single"].append(_rate(singles, lambda: _insert(connection, singles, 1)))
+            ours["batch"].append(_rate(batches * BATCH, lambda: _post(batches, BATCH)))
+            raw["batch"].append(_rate(batches * BATCH, lambda: _insert(connection, batches, BATCH)))
+    with unit(ACTOR):
+        proof = verify.verify()
+    if not proof.ok:
+        raise RuntimeError(f"the books are wrong after the run: {proof.first_bad}")
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return [
+        _row("4-leg entries, one commit each", ours["single"], raw["single"], SINGLE_FLOOR, at),
+        _row(f"4-leg entries, batches of {BATCH}", ours["batch"], raw["batch"], BATCH_FLOOR, at),
+        *(_absent(peer, at) for peer in PEERS),
+    ]
+
+
+def _post(commits: int, size: int) -> None:
+    for _ in range(commits):
+        at = datetime.now(UTC)
+        services.post_many([_draft(at) for _ in range(size)], actor=ACTOR, at=at)
+
+
+def _draft(at: datetime) -> Draft:
+    lines = [
+        Line("order_clearing:ord_bench", 120 * money.MICRO),
+        Line("tax_payable:XX", -20 * money.MICRO),
+        Line("platform_fee_income", -10 * money.MICRO),
+        Line("royalty_pool:ord_bench", -90 * money.MICRO),
+    ]
+    return Draft(uuid.uuid4().hex, "grant", lines, "usd", False, DAY, at, "grt_bench", "1")
+
+
+def _insert(connection: psycopg.Connection[Any], commits: int, size: int) -> None:
+    amounts = [120, -20, -10, -90]
+    for _ in range(commits):
+        at = datetime.now(UTC)
+        keys = [uuid.uuid4().hex for _ in range(size)]
+        hashes = [digests.sha256_hex(key.encode()) for key in keys]
+        values = {"at": at, "day": DAY, "keys": keys, "hashes": hashes, "ids": [uuid.uuid4() for _ in keys]}
+        entries = [row[0] for row in connection.execute(_RAW_ENTRY, values).fetchall()]
+        lines = {
+            "day": DAY,
+            "entries": [entry for entry in entries for _ in amounts],
+            "accounts": [1, 2, 3, 4] * size,
+            "amounts": [amount * money.MICRO for amount in amounts] * size,
+        }
+        connection.execute(_RAW_LINES, lines)
+        connection.commit()
+
+
+@contextmanager
+def _raw_tables() -> Iterator[psycopg.Connection[Any]]:
+    with _connect("owner") as owner:
+        owner.execute("DROP SCHEMA IF EXISTS bench_posting CASCADE")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            owner.execute(statement)  # type: ignore[arg-type]  # frozen text above
+        owner.commit()
+        try:
+            with _connect("default") as connection:
+                yield connection
+        finally:
+            owner.execute("DROP SCHEMA bench_posting CASCADE")
+            owner.commit()
+
+
+def _connect(alias: str) -> psycopg.Connection[Any]:
+    found = settings.DATABASES[alias]
+    return psycopg.connect(
+        dbname=found["NAME"],
+        user=found["USER"],
+        password=found["PASSWORD"] or None,
+        host=found["HOST"] or None,
+        port=found["PORT"] or None,
+    )
+
+
+def _rate(entries: int, work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return entries / (time.perf_counter() - began)
+
+
+def _row(measure: str, ours: list[float], raw: list[float], floor: float, at: str) -> dict[str, Any]:
+    mine, limit = statistics.median(ours), statistics.median(raw)
+    return {
+        "measure": measure,
+        "ours": f"{mine:,.0f} entries/s (spread {min(ours):,.0f}-{max(ours):,.0f})",
+        "against": f"raw INSERT, no guards: {limit:,.0f} entries/s (spread {min(raw):,.0f}-{max(raw):,.0f})",
+        "value": round(mine),
+        "ratio": round(mine / limit, 3),
+        "target": f">= {floor} of raw",
+        "holds": mine / limit >= floor,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "at": at,
+    }
+
+
+def _absent(peer: str, at: str) -> dict[str, Any]:
+    return {
+        "measure": "4-leg entries through the peer's API",
+        "ours": "",
+        "against": f"{peer}: absent (not installed)",
+        "value": None,
+        "ratio": None,
+        "target": "",
+        "holds": None,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "at": at,
+    }
