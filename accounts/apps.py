@@ -1,3 +1,5 @@
+"""Django's name for the people's tables."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

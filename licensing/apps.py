@@ -1,3 +1,5 @@
+"""Django's name for the tables of all capabilities."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from licensing.catalogue.models import *  # noqa: F403  # one app, one namespace of model names
-from licensing.clearing.models import *  # noqa: F403
-from licensing.delivery.models import *  # noqa: F403
-from licensing.events.models import *  # noqa: F403
-from licensing.grants.models import *  # noqa: F403
-from licensing.intake.models import *  # noqa: F403
-from licensing.jobs.models import *  # noqa: F403
-from licensing.ledger.models import *  # noqa: F403
-from licensing.orders.models import *  # noqa: F403
-from licensing.payments.models import *  # noqa: F403
-from licensing.rights.models import *  # noqa: F403
-from licensing.royalties.models import *  # noqa: F403
+from licensing.catalogue.models import *
+from licensing.clearing.models import *
+from licensing.delivery.models import *
+from licensing.events.models import *
+from licensing.grants.models import *
+from licensing.intake.models import *
+from licensing.jobs.models import *
+from licensing.ledger.models import *
+from licensing.orders.models import *
+from licensing.payments.models import *
+from licensing.rights.models import *
+from licensing.royalties.models import *

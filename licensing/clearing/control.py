@@ -131,6 +131,7 @@ def _suspended(line: Chain, exclusive: dict[int, set[int]]) -> bool:
 
 
 def path(claims: tuple[Claim, ...], line: Chain, use: Use) -> Path:
+    """What a line of claims is worth for a use: verified, and what blocks it."""
     flags = [claims[place].flags for place in line]
     verified = all(flag & VERIFIED for flag in flags)
     blockers = []

@@ -21,7 +21,7 @@ class Release(Named, Tenant):
         {"planned": ("building", "blocked"), "building": ("ready", "blocked"), "ready": ("superseded",)},
     )
 
-    grant = models.ForeignKey("licensing.Grant", models.PROTECT, related_name="releases")
+    grant = models.ForeignKey("licensing.Grant", models.PROTECT, related_name="+")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=12, default="first")  # first, addition, withdrawal, correction
     previous = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
