@@ -105,7 +105,8 @@ class Cast:
 
 
 def person(
-    role: str, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT, livemode: bool = False
+    role: str, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT,
+    livemode: bool = False,
 ) -> Person:
     """A new member with a role and a key."""
     user = accounts.register_user(email=f"{role}-{next(_turn)}@example.org", password=None, actor=SYSTEM, at=at)
@@ -114,7 +115,8 @@ def person(
 
 
 def keyed(
-    user: User, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT, livemode: bool = False
+    user: User, organisation: Organisation, *, scopes: tuple[str, ...] = ("*",), at: datetime = AT,
+    livemode: bool = False,
 ) -> Person:
     """Another key of a member."""
     key, secret = accounts.issue_key(

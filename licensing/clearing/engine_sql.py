@@ -101,7 +101,7 @@ CANDIDATES = """
 CREATE TEMP TABLE clr_cand ON COMMIT DROP AS
 WITH all_of AS (
   SELECT s.id AS termset, f.no AS fit, f.mode, n.need, n.root, n.share, v.id AS version, v.conditions_count AS conditions,
-    (v.approval = 'manual')::int | (v.audience <> 'named')::int << 1 AS manual, 60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
+    (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual, 60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
     60 * v.price_words AS words, 60 * v.price_tokens AS tokens, 1000 * v.price_minutes AS seconds,
     v.price_minimum AS minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
   FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known AND f.mode = 1

@@ -64,7 +64,7 @@ def decide(facts: WorkFacts, use: Use, at: datetime) -> Decision:
     gates = list(gate_codes(facts.flags, use))
     if not _underlying_clear(facts, use, at):
         gates.append("underlying_not_cleared")
-    notes = (*(code for bit, code in NOTES.items() if facts.flags & bit), *found.notes)
+    notes = (*sorted(code for bit, code in NOTES.items() if facts.flags & bit), *found.notes)
     choice = Choice(0, ())
     if not found.refused and found.needs:
         choice = choose(found.needs, facts.rights.offers, facts.measures, use)
@@ -73,7 +73,7 @@ def decide(facts: WorkFacts, use: Use, at: datetime) -> Decision:
     if gates or found.refused:
         reasons = (*sorted(gates), *sorted(found.reasons))
         return Decision(
-            "refused", "", reasons, tuple(sorted(found.considered)), tuple(sorted(notes)), None, "", cells=found.reasons
+            "refused", "", reasons, tuple(sorted(found.considered)), notes, None, "", cells=found.reasons
         )
     return _allowed(facts, found, choice, notes)
 
@@ -116,7 +116,7 @@ def fit(rights: Rights, use: Use, at: datetime) -> Fit:
     return Fit(False, kind, {}, _frozen(considered), tuple(sorted(notes)), needs, verified, past)
 
 
-def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: Iterable[str]) -> Decision:
+def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: tuple[str, ...]) -> Decision:
     offers = facts.rights.offers
     approvals = []
     if any(offers[pick].manual for pick in choice.picks):
@@ -131,7 +131,7 @@ def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: Iterable[str])
         found.kind,
         tuple(approvals),
         tuple(sorted(found.considered)),
-        tuple(sorted(notes)),
+        notes,
         choice.price,
         "" if found.verified is None else "verified" if found.verified else "asserted",
         tuple(Licensed(*pair) for pair in sorted(pairs)),

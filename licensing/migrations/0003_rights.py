@@ -340,8 +340,8 @@ BEGIN
           AND r.kind IN ('translation_of', 'adaptation_of', 'edition_of')),
         EXISTS (SELECT FROM licensing_duplicate d WHERE d.work_id = t.id)) AS flags,
       coalesce(l.items, '{}') AS items, coalesce(o.offers, '{}') AS offers,
-      (t.characters IS NOT NULL)::int | (t.words IS NOT NULL)::int << 1 | (t.tokens IS NOT NULL)::int << 2
-        | (t.seconds IS NOT NULL)::int << 3 AS known,
+      (t.characters IS NOT NULL)::int | ((t.words IS NOT NULL)::int << 1) | ((t.tokens IS NOT NULL)::int << 2)
+        | ((t.seconds IS NOT NULL)::int << 3) AS known,
       coalesce(n.claims, '{}') AS claims, t.characters, t.words, t.tokens, t.seconds
     FROM target t JOIN licensing_catalogue k ON k.id = t.catalogue_id
     LEFT JOIN listed l ON l.on_work = t.id LEFT JOIN offers o ON o.on_work = t.id LEFT JOIN named n ON n.on_work = t.id

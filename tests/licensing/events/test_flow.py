@@ -23,8 +23,8 @@ ORDER = "ord_01M80MWVB0FY99A0A4XNKMZFDW"
 # A grant and two payments of one order, one of them without money; loaded as a restore would, without checks.
 ROWS = """
 SET session_replication_role = replica;
-INSERT INTO licensing_grant (public_id, created_at, organisation_id, livemode, order_id, version, status, issued_at, starts,
-  works_count, works_root, terms_root, secret, status_index)
+INSERT INTO licensing_grant (public_id, created_at, organisation_id, livemode, order_id, version, status, issued_at,
+  starts, works_count, works_root, terms_root, secret, status_index)
 VALUES ('{grant}', now(), 1, false, 7, 1, 'active', now(), '2026-03-10', 1, '', '', '', 1);
 INSERT INTO licensing_payment (public_id, created_at, organisation_id, livemode, order_id, idem, method, client_secret,
   hosted_url, amount_minor, currency, captured_minor, balance_transaction, status)
