@@ -110,7 +110,7 @@ def settle(*, payment_id: str, actor: Actor, at: datetime) -> Payment:
     with unit(actor):
         held = Payment.objects.select_for_update().get(pk=payment.pk)
         if facts is not None and held.status not in ("captured", "refunded", "suspense"):
-            _apply(held, facts, actor, at)
+            apply(held, facts, actor=actor, at=at)
         return held
 
 
@@ -133,7 +133,11 @@ def _fetch(payment: Payment) -> PaymentFacts | None:
     raise Refused("payment_unknown", f"Stripe did not answer for {payment.name_id}: {said}", retryable=True)
 
 
-def _apply(payment: Payment, facts: PaymentFacts, actor: Actor, at: datetime) -> None:
+def apply(payment: Payment, facts: PaymentFacts, *, actor: Actor, at: datetime) -> None:
+    """Post what is new in `facts` of a payment that the caller holds locked, inside the caller's unit.
+
+    Raises Refused("payment_unknown", retryable) while Stripe has not said what it keeps.
+    """
     if payment.stripe_id is None:
         Payment.objects.filter(pk=payment.pk).update(stripe_id=facts.id)
         payment.stripe_id = facts.id

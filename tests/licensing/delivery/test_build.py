@@ -1,0 +1,98 @@
+"""Building a release from rows of the database: planned, built, sealed, any number of times, with the same result."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from accounts.unit import SYSTEM, unit
+from client.verify import release as verifier
+from licensing.delivery import services as delivery
+from licensing.delivery.models import Release, ReleaseFile, Shard, ShardFile
+from licensing.grants import keys
+from licensing.grants.models import Grant
+from licensing.jobs.models import Job
+from licensing.outside import storage
+from tests import scenario
+
+pytestmark = pytest.mark.django_db
+
+
+def built(grant: Grant) -> Release:
+    release = delivery.build(grant_id=grant.name_id, actor=SYSTEM, at=scenario.now())
+    with unit(SYSTEM):
+        planned = [shard.name_id for shard in Shard.objects.filter(release=release)]
+    for shard in planned:
+        delivery.build_shard(shard_id=shard, actor=SYSTEM, at=scenario.now())
+    return delivery.seal(release_id=release.name_id, actor=SYSTEM, at=scenario.now())
+
+
+def folder(release: Release, into: Path) -> Path:
+    with unit(SYSTEM):
+        files = list(ReleaseFile.objects.filter(release=release))
+    for file in files:
+        place = into / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(storage.path_of(file.sha256), place)
+    return into
+
+
+def checked(place: Path, tmp_path: Path) -> verifier.Report:
+    trust = tmp_path / "trust.json"
+    with unit(SYSTEM):
+        trust.write_bytes(keys.trust())
+    return verifier.check(place, verifier.Options(trust=trust, test=True))
+
+
+def test_a_release_verifies_offline(tmp_path: Path) -> None:
+    release = built(scenario.granted(scenario.publisher(works=5)))
+    assert (release.status, release.rows) == ("ready", 5)
+    report = checked(folder(release, tmp_path / "release"), tmp_path)
+    assert report.exit == 0, report.text()
+    assert report.value()["checked"]["rows"] == 5
+
+
+def test_every_step_may_run_again() -> None:
+    grant = scenario.granted(scenario.publisher(works=2))
+    first = built(grant)
+    second = built(grant)
+    assert (first.pk, first.manifest_sha256) == (second.pk, second.manifest_sha256)
+    with unit(SYSTEM):
+        assert Release.objects.count() == Shard.objects.count() == ShardFile.objects.count() == 1
+        assert Job.objects.filter(kind="delivery.seal").count() == 1
+
+
+def test_a_shard_built_twice_is_the_same_file() -> None:
+    release = built(scenario.granted(scenario.publisher(works=4)))
+    with unit(SYSTEM):
+        shard = Shard.objects.get(release=release)
+        before = (shard.sha256, shard.rows_root, shard.shard_key)
+        Shard.objects.filter(pk=shard.pk).update(status="planned", sha256="", rows_root="", shard_key="")
+        Release.objects.filter(pk=release.pk).update(status="building")
+        ReleaseFile.objects.all().delete()
+    delivery.build_shard(shard_id=shard.name_id, actor=SYSTEM, at=scenario.now())
+    again = delivery.seal(release_id=release.name_id, actor=SYSTEM, at=scenario.now())
+    with unit(SYSTEM):
+        shard.refresh_from_db()
+    assert (shard.sha256, shard.rows_root, shard.shard_key) == before
+    assert (again.rows_root, again.manifest_sha256) == (release.rows_root, release.manifest_sha256)
+
+
+def test_a_licence_without_data_has_no_shard(tmp_path: Path) -> None:
+    release = built(scenario.granted(scenario.publisher(works=2), delivery="licence_only"))
+    assert (release.status, release.rows) == ("ready", 0)
+    assert checked(folder(release, tmp_path / "release"), tmp_path).exit == 0
+
+
+def test_a_flipped_byte_is_found_and_named(tmp_path: Path) -> None:
+    place = folder(built(scenario.granted(scenario.publisher(works=3))), tmp_path / "release")
+    shard = next(place.glob("data/*.parquet"))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.chmod(0o600)
+    shard.write_bytes(bytes(data))
+    report = checked(place, tmp_path)
+    assert report.exit == 1
+    assert shard.name in str(report.value()["first_wrong"])

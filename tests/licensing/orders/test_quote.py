@@ -1,0 +1,120 @@
+"""Quoting and accepting: what is frozen, what is refused, what stays unchanged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.errors import Refused
+from accounts.unit import SYSTEM, unit
+from licensing.catalogue.models import Work
+from licensing.kernel import digests
+from licensing.orders import rules
+from licensing.orders import services as orders
+from licensing.orders.models import Order, Quote, QuoteLine, QuoteShare
+from licensing.rights import services as rights
+from licensing.rights.models import Encumbrance, SplitVersion
+from licensing.rights.scopes import Target
+from tests import scenario
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_quote_freezes_prices_shares_and_splits() -> None:
+    made = scenario.quote(scenario.publisher(works=3))
+    with unit(SYSTEM):
+        lines = list(QuoteLine.objects.filter(quote=made))
+        assert [line.price_micro for line in lines] == [12_345_678_901] * 3
+        assert QuoteShare.objects.filter(line__quote=made, share_ppm=1_000_000).count() == 3
+        assert SplitVersion.objects.get().frozen_at == made.created_at
+    assert (made.works_count, made.works_minor, made.total_minor) == (3, 37_037, 37_037)
+    assert made.sha256 == digests.of_json(made.body)
+
+
+def test_the_fee_is_contained_in_the_price() -> None:
+    at = scenario.now()
+    orders.set_fee(livemode=False, currency="usd", fee=rules.Fee(150_000), actor=SYSTEM, at=at)
+    made = scenario.quote(scenario.publisher(), at=at)
+    assert (made.works_minor, made.fee_minor, made.total_minor) == (37_037, 5_556, 37_037)
+
+
+def test_the_same_key_returns_the_same_quote() -> None:
+    decided = scenario.clearance(scenario.publisher())
+    buyer = scenario.buyer_of(decided)
+    first = orders.quote(clearance=decided, idem="k", actor=buyer, at=scenario.now())
+    assert orders.quote(clearance=decided, idem="k", actor=buyer, at=scenario.now()) == first
+    with unit(SYSTEM):
+        assert Quote.objects.count() == 1
+
+
+def test_works_can_be_left_out() -> None:
+    shelf = scenario.publisher(works=3)
+    decided = scenario.clearance(shelf)
+    made = orders.quote(
+        clearance=decided, exclude=[shelf.works[0].pk], actor=scenario.buyer_of(decided), at=scenario.now()
+    )
+    assert made.works_count == 2
+
+
+def test_nothing_cleared_is_refused() -> None:
+    decided = scenario.clearance(scenario.publisher(), actions=["ground"])
+    with pytest.raises(Refused, match="nothing to quote") as refused:
+        orders.quote(clearance=decided, actor=scenario.buyer_of(decided), at=scenario.now())
+    assert refused.value.code == "nothing_cleared"
+    with unit(SYSTEM):
+        assert not Quote.objects.exists()
+
+
+def test_an_order_is_placed_once() -> None:
+    made = scenario.quote(scenario.publisher())
+    buyer = scenario.buyer_of(made.clearance)
+    order = orders.place(quote=made, idem="a", actor=buyer, at=scenario.now())
+    assert orders.place(quote=made, idem="a", actor=buyer, at=scenario.now()) == order
+    with pytest.raises(Refused) as refused:
+        orders.place(quote=made, idem="b", actor=buyer, at=scenario.now())
+    assert refused.value.code == "quote_used"
+    with unit(SYSTEM):
+        assert Order.objects.count() == 1
+        assert Encumbrance.objects.filter(source=order.name_id).count() == 3
+
+
+def test_an_expired_quote_is_refused() -> None:
+    made = scenario.quote(scenario.publisher())
+    late = made.expires_at + timedelta(seconds=1)
+    with pytest.raises(Refused) as refused:
+        orders.place(quote=made, idem="a", actor=scenario.buyer_of(made.clearance), at=late)
+    assert refused.value.code == "quote_expired"
+    orders.expire(quote=made, actor=scenario.buyer_of(made.clearance), at=late)
+    with unit(SYSTEM):
+        assert Quote.objects.get().status == "expired"
+        assert not Order.objects.exists()
+
+
+def _withhold(shelf: scenario.Publisher) -> None:
+    claim = shelf.claim
+    assert claim is not None
+    rights.reserve(
+        organisation=shelf.organisation, kind="withhold", target=Target("work", work=shelf.works[0]),
+        actions=claim.actions, territories=claim.territories, period=rights.as_period(claim.period), signal="",
+        evidence={}, actor=shelf.actor, at=scenario.now(),
+    )  # fmt: skip
+
+
+def _court_order(shelf: scenario.Publisher) -> None:
+    with unit(SYSTEM):
+        Work.objects.filter(pk=shelf.works[0].pk).update(court_order=True)
+
+
+@pytest.mark.parametrize(("change", "code"), [(_withhold, "withheld"), (_court_order, "court_order")])
+def test_what_cannot_wait_is_checked_at_acceptance(change: object, code: str) -> None:
+    shelf = scenario.publisher()
+    made = scenario.quote(shelf)
+    change(shelf)  # type: ignore[operator]  # the parameter is one of the two functions above
+    with pytest.raises(Refused) as refused:
+        orders.place(quote=made, idem="a", actor=scenario.buyer_of(made.clearance), at=scenario.now())
+    assert refused.value.code == "works_dropped_out"
+    assert [(reason.code, reason.seen) for reason in refused.value.reasons] == [(code, shelf.works[0].name_id)]
+    with unit(SYSTEM):
+        assert Quote.objects.get().status == "issued"
+        assert not Order.objects.exists()
