@@ -74,7 +74,7 @@ WITH known AS (
   FROM licensing_importrecord r, LATERAL (
     SELECT e.work_id, e.record, e.ended_at, w.own_id FROM licensing_edition e JOIN licensing_work w ON w.id = e.work_id
     WHERE e.record_ref = r.ref AND w.catalogue_id + 0 = %(catalogue)s ORDER BY e.id LIMIT 1) e
-  WHERE r.record_import_id = %(import)s AND r.outcome = 'new'
+  WHERE r.record_import_id = %(import)s AND r.outcome = 'new' AND r.record IS NOT NULL
 )
 UPDATE licensing_importrecord r SET work_id = k.work_id, own_id = k.own_id,
   outcome = CASE
