@@ -7,12 +7,8 @@ django-ledger, pgledger) are not installed by this version and reported as absen
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,12 +17,12 @@ import psycopg
 from django.conf import settings
 
 from accounts.unit import system, unit
+from bench import harness
 from licensing.kernel import digests, money
 from licensing.ledger import services, verify
 from licensing.ledger.services import Draft, Line
 
 ACTOR = system()
-REPEATS = 5
 BATCH = 1_000
 PEERS = ("django-hordak", "django-ledger", "pgledger")
 DAY = date(2026, 3, 10)
@@ -63,29 +59,37 @@ def run(n: int = 20_000) -> list[dict[str, Any]]:
     """Post `n` entries in batches and n / 20 one commit each, on each side; returns the rows of the table.
 
     Works in the database the settings name and leaves its entries there: run it on one of its own.
-    Raises RuntimeError when the books are wrong afterwards: such a run scores nothing.
+    Raises harness.Broken when the books are wrong afterwards: such a run scores nothing.
     """
-    singles, batches = max(n // 20 // REPEATS, 20), max(n // BATCH // REPEATS, 1)
-    ours: dict[str, list[float]] = {"single": [], "batch": []}
-    raw: dict[str, list[float]] = {"single": [], "batch": []}
+    singles, batches = max(n // 20 // harness.REPEATS, 20), max(n // BATCH // harness.REPEATS, 1)
     with _raw_tables() as connection:
         _post(50, 1)
         _insert(connection, 50, 1)
-        for _ in range(REPEATS):
-            ours["single"].append(_rate(singles, lambda: _post(singles, 1)))
-            raw["single"].append(_rate(singles, lambda: _insert(connection, singles, 1)))
-            ours["batch"].append(_rate(batches * BATCH, lambda: _post(batches, BATCH)))
-            raw["batch"].append(_rate(batches * BATCH, lambda: _insert(connection, batches, BATCH)))
+        rows = [
+            _compared(connection, "4-leg entries, one commit each", singles, 1, SINGLE_FLOOR),
+            _compared(connection, f"4-leg entries, batches of {BATCH}", batches, BATCH, BATCH_FLOOR),
+        ]
     with unit(ACTOR):
         proof = verify.verify()
-    if not proof.ok:
-        raise RuntimeError(f"the books are wrong after the run: {proof.first_bad}")
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    return [
-        _row("4-leg entries, one commit each", ours["single"], raw["single"], SINGLE_FLOOR, at),
-        _row(f"4-leg entries, batches of {BATCH}", ours["batch"], raw["batch"], BATCH_FLOOR, at),
-        *(_absent(peer, at) for peer in PEERS),
-    ]
+    harness.gate(proof.ok, f"the books are wrong after the run: {proof.first_bad}")
+    return [*rows, *(harness.absent("4-leg entries through the peer's API", peer, "not installed") for peer in PEERS)]
+
+
+def _compared(
+    connection: psycopg.Connection[Any], measure: str, commits: int, size: int, floor: float
+) -> dict[str, Any]:
+    entries = commits * size
+    samples = harness.interleave(
+        {
+            "ours": lambda: entries / harness.seconds(lambda: _post(commits, size)),
+            "raw": lambda: entries / harness.seconds(lambda: _insert(connection, commits, size)),
+        }
+    )
+    ours, raw = samples["ours"], samples["raw"]
+    share = harness.ratio(ours, raw)
+    against = f"raw INSERT, no guards: {raw.text('entries/s')}"
+    target = f">= {floor} of raw"
+    return harness.row(measure, ours.text("entries/s"), against, round(ours.median), share, target, share >= floor)
 
 
 def _post(commits: int, size: int) -> None:
@@ -146,38 +150,3 @@ def _connect(alias: str) -> psycopg.Connection[Any]:
         host=found["HOST"] or None,
         port=found["PORT"] or None,
     )
-
-
-def _rate(entries: int, work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return entries / (time.perf_counter() - began)
-
-
-def _row(measure: str, ours: list[float], raw: list[float], floor: float, at: str) -> dict[str, Any]:
-    mine, limit = statistics.median(ours), statistics.median(raw)
-    return {
-        "measure": measure,
-        "ours": f"{mine:,.0f} entries/s (spread {min(ours):,.0f}-{max(ours):,.0f})",
-        "against": f"raw INSERT, no guards: {limit:,.0f} entries/s (spread {min(raw):,.0f}-{max(raw):,.0f})",
-        "value": round(mine),
-        "ratio": round(mine / limit, 3),
-        "target": f">= {floor} of raw",
-        "holds": mine / limit >= floor,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "at": at,
-    }
-
-
-def _absent(peer: str, at: str) -> dict[str, Any]:
-    return {
-        "measure": "4-leg entries through the peer's API",
-        "ours": "",
-        "against": f"{peer}: absent (not installed)",
-        "value": None,
-        "ratio": None,
-        "target": "",
-        "holds": None,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "at": at,
-    }
