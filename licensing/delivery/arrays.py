@@ -11,13 +11,29 @@ from itertools import accumulate
 
 import pyarrow as pa
 
+from licensing.delivery import batch
+
 
 def strings(values: Sequence[bytes | None]) -> pa.Array:
     """UTF-8 bytes (None = null) as a `string` array; ValueError when some value is not UTF-8."""
     validity = _validity(values)
-    present = values if validity is None else [value or b"" for value in values]
+    present = batch.present(values)
     buffers = [validity, _offsets(map(len, present)), pa.py_buffer(b"".join(present))]
     return pa.Array.from_buffers(pa.binary(), len(present), buffers).cast(pa.string())
+
+
+def equal_strings(data: bytes, count: int) -> pa.Array:
+    """`count` ASCII strings of equal length out of their joined bytes."""
+    offsets = array("i", range(0, len(data) + 1, len(data) // count))
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def repeated(value: bytes | None, count: int, kind: pa.DataType) -> pa.Array:
+    """One cell, `count` times."""
+    if value is None:
+        return pa.nulls(count, kind)
+    one = integers([value], kind) if pa.types.is_integer(kind) else strings([value])
+    return pa.repeat(one[0], count)
 
 
 def integers(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
@@ -26,9 +42,9 @@ def integers(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [_validity(values), pa.py_buffer(numbers)])
 
 
-def lists(values: Sequence[Sequence[bytes]]) -> pa.Array:
-    """Lists of UTF-8 strings."""
-    return _list(values, strings([item for row in values for item in row]))
+def lists(values: Sequence[Sequence[str]]) -> pa.Array:
+    """Lists of strings."""
+    return _list(values, strings([item.encode() for row in values for item in row]))
 
 
 def structs(values: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

@@ -22,7 +22,8 @@ GROUP_BYTES: Final = 32 * MIB
 TEXT_LIMIT: Final = 16 * MIB
 """A longer text is cut at the last paragraph end before this many bytes."""
 
-_ROW_DOMAIN: Final = b"licet-row-1\x00"
+ROW_DOMAIN: Final = b"licet-row-1\x00"
+"""First bytes of what `row_sha256` is the hash of."""
 _SHARD_DOMAIN: Final = b"licet-shard-1\x00"
 _NULL: Final = b"\xff" * 8
 
@@ -111,9 +112,9 @@ def cells(row: Row) -> list[bytes | None]:
     """The hashed bytes of each column in schema order, without `row_sha256`: UTF-8, decimal, JCS."""
     return [
         row.work_id.encode(),
-        _editions(row.edition_ids),
+        editions(row.edition_ids),
         row.title.encode(),
-        _contributors(row.contributors),
+        contributors(row.contributors),
         _text(row.language),
         row.form.encode(),
         row.text,
@@ -144,17 +145,20 @@ def _decimal(value: int | None) -> bytes | None:
     return None if value is None else b"%d" % value
 
 
-def _editions(values: tuple[str, ...]) -> bytes:
-    return _json(values).encode() if values else b"[]"
+# RFC 8785 for lists of strings and of {name, role}: the keys are ASCII and already in order.
+_quoted: Final = json.encoder.encode_basestring
+
+
+def editions(values: tuple[str, ...]) -> bytes:
+    """The cell of `edition_ids`: JCS."""
+    return f"[{','.join(map(_quoted, values))}]".encode()
 
 
 @lru_cache(maxsize=4_096)
-def _contributors(values: tuple[Contributor, ...]) -> bytes:
-    return _json([{"name": item.name, "role": item.role} for item in values]).encode()
-
-
-# RFC 8785 for lists of strings and of {name, role}: the keys are ASCII and already in order.
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def contributors(values: tuple[Contributor, ...]) -> bytes:
+    """The cell of `contributors`: JCS."""
+    items = [f'{{"name":{_quoted(item.name)},"role":{_quoted(item.role)}}}' for item in values]
+    return f"[{','.join(items)}]".encode()
 
 
 def measure(values: list[bytes | None]) -> tuple[bytes, int]:
@@ -165,7 +169,7 @@ def measure(values: list[bytes | None]) -> tuple[bytes, int]:
     """
     text = values[_TEXT_AT]
     before, after = _framed(values[:_TEXT_AT]), _framed(values[_TEXT_AT + 1 :])
-    hasher = hashlib.sha256(_ROW_DOMAIN + before)
+    hasher = hashlib.sha256(ROW_DOMAIN + before)
     size = len(before) + len(after) - 8 * (len(values) - 1)
     if text is None:
         hasher.update(_NULL)

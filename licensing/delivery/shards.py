@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import IO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from licensing.delivery import arrays
+from licensing.delivery import arrays, batch
 from licensing.delivery import format as rows_format
+from licensing.delivery.batch import Batch, Cells
 from licensing.delivery.format import COLUMNS, GROUP_BYTES, GROUP_ROWS, Row
 from licensing.kernel import digests
 
@@ -105,54 +106,22 @@ def whole_file(path: Path) -> Iterator[HashingFile]:
         os.close(folder)
 
 
-class _Group:
-    """Rows waiting to become one row group: their cells, and the lists beside them."""
-
-    def __init__(self) -> None:
-        self.cells: list[list[bytes | None]] = []
-        self.items: list[Row] = []
-        self.raw_bytes = 0
-
-    def add(self, row: Row, values: list[bytes | None], row_hash: bytes, size: int) -> None:
-        self.cells.append([*values, row_hash.hex().encode()])
-        self.items.append(row)
-        self.raw_bytes += size
-
-    def table(self) -> pa.Table:
-        """One contiguous table. UTF-8 is checked here; ValueError (ArrowInvalid) when a text is not."""
-        columns = [
-            self._column(column.name, kind.type, list(values))
-            for column, kind, values in zip(COLUMNS, ARROW_SCHEMA, zip(*self.cells, strict=True), strict=True)
-        ]
-        return pa.Table.from_arrays(columns, schema=ARROW_SCHEMA)
-
-    def _column(self, name: str, kind: pa.DataType, values: list[bytes | None]) -> pa.Array:
-        if name == "edition_ids":
-            return arrays.lists([[item.encode() for item in row.edition_ids] for row in self.items])
-        if name == "contributors":
-            return arrays.structs([[(item.name, item.role) for item in row.contributors] for row in self.items])
-        if pa.types.is_integer(kind):
-            return arrays.integers(values, kind)
-        return arrays.strings(values)
-
-
 class _Tally:
     """Everything a shard is known by, kept while rows pass."""
 
     def __init__(self) -> None:
-        self.rows = 0
         self.raw_bytes = 0
         self.hashes: list[bytes] = []
         self.counts: dict[str, Counter[str]] = {"form": Counter(), "language": Counter(), "licence": Counter()}
 
-    def add(self, row: Row, row_hash: bytes, size: int) -> None:
-        self.rows += 1
-        self.raw_bytes += size
-        self.hashes.append(row_hash)
-        if row.sequence == 1:
-            self.counts["form"][row.form] += 1
-            self.counts["language"][row.language or "und"] += 1
-            self.counts["licence"][row.licence] += 1
+    def add(self, rows: Sequence[Row], hashes: list[bytes], sizes: list[int]) -> None:
+        """Take the rows of a group."""
+        self.raw_bytes += sum(sizes)
+        self.hashes += hashes
+        documents = [row for row in rows if row.sequence == 1]
+        self.counts["form"].update([row.form for row in documents])
+        self.counts["language"].update([row.language or "und" for row in documents])
+        self.counts["licence"].update([row.licence for row in documents])
 
 
 def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
@@ -178,10 +147,10 @@ def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
         with writer:
             for table in _groups(rows, tally):
                 writer.write_table(table, row_group_size=GROUP_ROWS)
-        if not tally.rows:
+        if not tally.hashes:
             raise ValueError("a shard needs at least one row")
     return ShardFacts(
-        rows=tally.rows,
+        rows=len(tally.hashes),
         bytes=sink.size,
         raw_bytes=tally.raw_bytes,
         sha256=sink.sha256(),
@@ -193,27 +162,54 @@ def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
 
 
 def _groups(rows: Iterable[Row], tally: _Tally) -> Iterator[pa.Table]:
-    group = _Group()
+    """Row groups: each as many of the next rows as fit."""
+    waiting: list[Row] = []
+    size = 0  # a lower bound: nothing waits once the rows surely hold a whole group
     for row in rows:
-        _check(row)
-        values = rows_format.cells(row)
-        row_hash, size = rows_format.measure(values)
-        if group.items and (len(group.items) == GROUP_ROWS or group.raw_bytes + size > GROUP_BYTES):
-            table, group = group.table(), _Group()
+        waiting.append(row)
+        size += _lower_bound(row)
+        if len(waiting) == GROUP_ROWS or size > GROUP_BYTES:
+            table, waiting = _first_group(waiting, tally)
+            size = sum(map(_lower_bound, waiting))
             yield table
             del table
-        group.add(row, values, row_hash, size)
-        tally.add(row, row_hash, size)
-    if group.items:
-        yield group.table()
+    while waiting:
+        table, waiting = _first_group(waiting, tally)
+        yield table
 
 
-def _check(row: Row) -> None:
-    if row.text is None:
-        if row.asset is None:
-            raise ValueError(f"{row.work_id} row {row.sequence}: neither text nor asset")
-        return
-    if row.asset is not None:
-        raise ValueError(f"{row.work_id} row {row.sequence}: text and asset")
-    if digests.sha256_hex(row.text) != row.content_sha256:
-        raise ValueError(f"{row.work_id} row {row.sequence}: the text is not what its content_sha256 says")
+def _lower_bound(row: Row) -> int:
+    return len(row.text or b"") + len(row.title) + len(row.attribution)
+
+
+def _first_group(rows: list[Row], tally: _Tally) -> tuple[pa.Table, list[Row]]:
+    """The first row group as a table, and the rows left over. ValueError for a row that is not right."""
+    group = batch.of(rows)
+    sizes = group.sizes()
+    count = batch.fitting(sizes, GROUP_ROWS, GROUP_BYTES)
+    if count < len(rows):
+        group, sizes = group.head(count), sizes[:count]
+    hashes = group.hashes()
+    tally.add(group.rows, hashes, sizes)
+    return _table(group, hashes), rows[count:]
+
+
+def _table(group: Batch, hashes: list[bytes]) -> pa.Table:
+    """One contiguous table. UTF-8 is checked here; ValueError (ArrowInvalid) when a text is not."""
+    kinds = list(ARROW_SCHEMA)[:-1]
+    columns = [_array(field, cells, group.rows) for field, cells in zip(kinds, group.columns, strict=True)]
+    digits = b"".join(hashes).hex().encode()
+    columns.append(arrays.equal_strings(digits, len(hashes)))
+    return pa.Table.from_arrays(columns, schema=ARROW_SCHEMA)
+
+
+def _array(field: pa.Field, cells: Cells, rows: Sequence[Row]) -> pa.Array:
+    if field.name == "edition_ids":
+        return arrays.lists([row.edition_ids for row in rows])
+    if field.name == "contributors":
+        return arrays.structs([row.contributors for row in rows])
+    if cells.constant:
+        return arrays.repeated(cells.values[0], len(rows), field.type)
+    if pa.types.is_integer(field.type):
+        return arrays.integers(cells.values, field.type)
+    return arrays.strings(cells.values)
