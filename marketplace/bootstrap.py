@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 WITHOUT_DATABASE = frozenset(
     {
         "check", "collectstatic", "compilemessages", "findstatic", "help", "makemessages", "makemigrations",
-        "create_max_migration_files", "spectacular", "startapp", "version", "--help", "-h", "--version",
+        "create_max_migration_files", "reference", "spectacular", "startapp", "version", "--help", "-h", "--version",
     }
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from io import StringIO
+from itertools import pairwise
 
 import pytest
 from django.conf import settings
@@ -23,9 +24,9 @@ def _names(app: str) -> list[str]:
 def test_each_migration_follows_the_one_before(app: str) -> None:
     names = _names(app)
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
-    for before, name in zip(names, names[1:], strict=False):
-        own = [other for where, other in import_module(f"{app}.migrations.{name}").Migration.dependencies if where == app]
-        assert own == [before]
+    for before, name in pairwise(names):
+        migration = import_module(f"{app}.migrations.{name}").Migration
+        assert [other for where, other in migration.dependencies if where == app] == [before]
 
 
 @pytest.mark.parametrize("app", APPS)

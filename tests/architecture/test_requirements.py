@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 
 import pytest
 
+from tests.architecture import source
 from tests.architecture.source import ROOT
 
 LISTS = ("requirements", "requirements-embedded", "requirements-dev")
@@ -56,6 +59,34 @@ def _normal(name: str) -> str:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_everything_asked_for_is_locked(name: str) -> None:
-    locked = {_normal(one) for one in re.findall(r"^([A-Za-z0-9][\w.-]*)==", (ROOT / f"{name}.txt").read_text(), re.M)}
+    text = (ROOT / f"{name}.txt").read_text()
+    locked = {_normal(one) for one in re.findall(r"^([A-Za-z0-9][\w.-]*)==", text, re.MULTILINE)}
     asked = {_normal(re.split(r"[\[~<>=;\s]", line)[0]) for line in _direct(name)}
     assert asked <= locked
+
+
+#: What a distribution is imported as, where it is not its name.
+IMPORTED_AS: dict[str, str] = {
+    "argon2": "argon2-cffi",
+    "allauth": "django-allauth",
+    "csp": "django-csp",
+    "django_filters": "django-filter",
+    "guardian": "django-guardian",
+    "rest_framework": "djangorestframework",
+    "stdnum": "python-stdnum",
+    "unfold": "django-unfold",
+    "kombu": "celery",
+}
+
+
+def test_what_the_product_imports_is_asked_for() -> None:
+    asked = {_normal(re.split(r"[\[~<>=;\s]", line)[0]) for line in _direct("requirements")}
+    ours = {*source.EVERYWHERE, *sys.stdlib_module_names}
+    names = {
+        name.split(".")[0]
+        for one in source.read(*source.PACKAGES)
+        for node in ast.walk(one.tree)
+        for name in source.imported(node)
+    }
+    wanted = {IMPORTED_AS.get(name, _normal(name)) for name in names - ours}
+    assert wanted <= asked, "add to requirements.in, then `make lock`"

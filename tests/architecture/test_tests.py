@@ -30,19 +30,22 @@ def test_nothing_flushes_the_database() -> None:
                 found.append(one.at(call))
             if name.endswith("call_command") and call.args and ast.unparse(call.args[0]) == "'flush'":
                 found.append(one.at(call))
-        for node in source.functions(one.tree):
-            if {argument.arg for argument in node.args.args} & BANNED_FIXTURES:
-                found.append(one.at(node))
-        for node in ast.walk(one.tree):
-            if isinstance(node, ast.ClassDef) and {source.dotted(base).split(".")[-1] for base in node.bases} & (
-                BANNED_CLASSES
-            ):
-                found.append(one.at(node))
+        found += [
+            one.at(node)
+            for node in source.functions(one.tree)
+            if {argument.arg for argument in node.args.args} & BANNED_FIXTURES
+        ]
+        found += [
+            one.at(node)
+            for node in ast.walk(one.tree)
+            if isinstance(node, ast.ClassDef)
+            if {source.dotted(base).split(".")[-1] for base in node.bases} & BANNED_CLASSES
+        ]
     assert found == []
 
 
 def test_guards_are_never_switched_off() -> None:
-    off = re.compile(r"session_replication_role|DISABLE\s+TRIGGER|NO\s+FORCE", re.I)
+    off = re.compile(r"session_replication_role|DISABLE\s+TRIGGER|NO\s+FORCE", re.IGNORECASE)
     found = [
         one.at(node)
         for one in source.read(*source.PACKAGES, "tests")
