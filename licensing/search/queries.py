@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Sum, Value
+from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from accounts.unit import Actor, unit
@@ -128,6 +128,6 @@ def _facets(rows: QuerySet[Work]) -> dict[str, list[tuple[str, int]]]:
 def _size(rows: QuerySet[Work]) -> dict[str, int]:
     with_content = rows.filter(tokens__isnull=False)
     sums = with_content.aggregate(
-        works=Count("pk"), characters=Sum("characters"), words=Sum("words"), tokens=Sum("tokens"), zero=Value(0)
+        works=Count("pk"), characters=Sum("characters"), words=Sum("words"), tokens=Sum("tokens")
     )
     return {name: int(sums[name] or 0) for name in ("works", "characters", "words", "tokens")}

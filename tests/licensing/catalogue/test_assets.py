@@ -1,0 +1,76 @@
+"""Content of works: measured from the bytes, replaced and never edited, refused when it is no text."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from accounts.errors import Refused
+from accounts.unit import unit
+from licensing.catalogue import assets
+from licensing.catalogue.models import Asset, Work
+from licensing.outside import storage
+from tests.licensing.intake import senders
+from tests.licensing.intake.senders import ACTOR, AT
+
+
+def one_work() -> Work:
+    catalogue = senders.house()
+    senders.committed_feed(catalogue, senders.table([senders.row(1)]))
+    with unit(ACTOR):
+        return Work.objects.get(catalogue=catalogue)
+
+
+def content(data: bytes) -> assets.Content:
+    return assets.receive(io.BytesIO(data), filename="a.txt")
+
+
+@pytest.mark.django_db
+def test_the_work_takes_the_measures_of_its_file() -> None:
+    work, text = one_work(), "A lamp, lit.\n"
+    made = assets.attach(work=work, filename="a.txt", content=content(text.encode()), actor=ACTOR, at=AT)
+    with unit(ACTOR):
+        work.refresh_from_db()
+    assert (work.characters, work.words, work.tokens) == (13, 3, 5)
+    assert (made.bytes, made.characters, made.iscc[:5]) == (13, 13, "ISCC:")
+    with storage.open_file(made.sha256) as stored:
+        assert stored.read() == text.encode()
+
+
+@pytest.mark.django_db
+def test_a_newer_file_replaces_and_the_old_one_comes_back() -> None:
+    work = one_work()
+    first = assets.attach(work=work, filename="a.txt", content=content(b"one"), actor=ACTOR, at=AT)
+    same = assets.attach(work=work, filename="a.txt", content=content(b"one"), actor=ACTOR, at=AT)
+    second = assets.attach(work=work, filename="b.txt", content=content(b"two words"), actor=ACTOR, at=AT)
+    assert first.pk == same.pk != second.pk
+    with unit(ACTOR):
+        assert list(Asset.objects.filter(replaced_at__isnull=True).values_list("pk", flat=True)) == [second.pk]
+    back = assets.attach(work=work, filename="a.txt", content=content(b"one"), actor=ACTOR, at=AT)
+    with unit(ACTOR):
+        work.refresh_from_db()
+        assert list(Asset.objects.filter(replaced_at__isnull=True).values_list("pk", flat=True)) == [back.pk]
+    assert (back.pk, work.words) == (first.pk, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "seen"),
+    [
+        (b"", "content_empty", "0 characters"),
+        (b" \n\t", "content_empty", "0 characters"),
+        (b"good\nbad \xe9", "content_not_text", "byte 0xe9 in line 2"),
+        (b"good\nno\x00ne", "content_not_text", "NUL in line 2"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_place(data: bytes, code: str, seen: str) -> None:
+    with pytest.raises(Refused) as refused:
+        content(data)
+    assert refused.value.code == code
+    assert refused.value.reasons[0].seen == seen
+
+
+def test_announced_bytes_must_arrive() -> None:
+    with pytest.raises(Refused) as refused:
+        assets.receive(io.BytesIO(b"text"), filename="a.txt", expected_sha256="0" * 64)
+    assert refused.value.code == "checksum_mismatch"
