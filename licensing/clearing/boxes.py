@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 BEGINNING = 0
@@ -43,27 +44,26 @@ def common(one: Box, other: Box) -> Box | None:
 
 
 def regions(whole: Box, knives: Iterable[Box]) -> list[Box]:
-    """Cut `whole` so that every knife covers a part or misses it: the parts are disjoint and add up to the whole."""
+    """Cut `whole` along every edge of every knife, in each direction right through.
+
+    The parts are disjoint, add up to the whole, and their cells differ in nothing; neither they nor their order depend
+    on the order of the knives.
+    """
+    cuts = [knife for knife in knives if not covers(knife, whole)]
+    if not cuts:
+        return [whole]
+    actions = _classes(whole.actions, {knife.actions for knife in cuts})
+    places = _classes(whole.territories, {knife.territories for knife in cuts})
+    edges = {day for knife in cuts for day in (knife.start, knife.end) if whole.start < day < whole.end}
+    days = sorted({whole.start, whole.end, *edges})
+    return [
+        Box(action, place, start, end) for action in actions for place in places for start, end in pairwise(days)
+    ]
+
+
+def _classes(whole: int, masks: Iterable[int]) -> list[int]:
+    """The sets of bits that no mask tells apart, in ascending order."""
     parts = [whole]
-    for knife in knives:
-        if covers(knife, whole):
-            continue
-        cut: list[Box] = []
-        for part in parts:
-            cut.extend(_cut(part, knife))
-        parts = cut
-    return parts
-
-
-def _cut(part: Box, knife: Box) -> list[Box]:
-    inside = common(part, knife)
-    if inside is None or inside == part:
-        return [part]
-    actions, territories, start, end = inside
-    rests = (
-        Box(part.actions & ~actions, part.territories, part.start, part.end),
-        Box(actions, part.territories & ~territories, part.start, part.end),
-        Box(actions, territories, part.start, start),
-        Box(actions, territories, end, part.end),
-    )
-    return [inside, *(rest for rest in rests if rest.actions and rest.territories and rest.start < rest.end)]
+    for mask in masks:
+        parts = [side for part in parts for side in (part & mask, part & ~mask) if side]
+    return sorted(parts)

@@ -70,7 +70,7 @@ def summarise(run: Prepared) -> list[Group]:
     """Counts and money by fit, gates and outcome: one statement over one snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SUMMARY, run.params)
-        return [Group(*row) for row in cursor.fetchall()]
+        return [Group(*row[:4], int(row[4])) for row in cursor.fetchall()]
 
 
 def reasons_of(run: Prepared, group: Group) -> list[str]:
@@ -86,8 +86,7 @@ def store(run: Prepared, clearance_id: int) -> list[tuple[str, list[str], int, i
     with connection.cursor() as cursor:
         cursor.execute(sql.STORE, {**run.params, "clearance": clearance_id})
         cursor.execute(sql.COUNTS, {"clearance": clearance_id})
-        found: list[tuple[str, list[str], int, int]] = cursor.fetchall()
-    return found
+        return [(outcome, reasons, works, int(micro)) for outcome, reasons, works, micro in cursor.fetchall()]
 
 
 def digest(clearance_id: int) -> str:

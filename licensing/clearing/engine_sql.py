@@ -144,9 +144,9 @@ def price100(offer: str, work: str) -> str:
     wide = sums.replace(" * coalesce", "::numeric * coalesce")
     largest = "greatest(" + ", ".join(f"{work}.{name}" for name in facts.MEASURES) + ", 0)"
     return (
-        f"greatest({offer}.minimum, CASE WHEN {largest} <= {offer}.safe"
+        f"least({facts.CEILING + 1}, greatest({offer}.minimum, CASE WHEN {largest} <= {offer}.safe"
         f" THEN (2 * ({sums}) * {offer}.num + {offer}.den) / (2 * {offer}.den)"
-        f" ELSE floor((2 * ({wide}) * {offer}.num + {offer}.den) / (2 * {offer}.den)::numeric)::bigint END)"
+        f" ELSE floor((2 * ({wide}) * {offer}.num + {offer}.den) / (2 * {offer}.den)::numeric) END))::bigint"
     )
 
 
@@ -222,7 +222,7 @@ FROM (
 ) x
 """
 SUMMARY = f"""
-SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0)::bigint FROM ({WORKS}) z GROUP BY fit, gates, outcome
+SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({WORKS}) z GROUP BY fit, gates, outcome
 """
 STORE = f"""
 INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reasons, considered, notes, price_micro,
@@ -241,7 +241,7 @@ SELECT %(clearance)s, work_id, fit, outcome, CASE WHEN outcome = 'refused' THEN 
 FROM ({WORKS}) z
 """
 COUNTS = """
-SELECT outcome, reasons, count(*), coalesce(sum(price_micro), 0)::bigint FROM licensing_decision
+SELECT outcome, reasons, count(*), coalesce(sum(price_micro), 0) FROM licensing_decision
 WHERE clearance_id = %(clearance)s GROUP BY outcome, reasons
 """
 # 256 buckets by the last byte of the work's UUID, each in the order of the UUIDs (clearing.md 5, Hash).

@@ -11,6 +11,8 @@ from datetime import datetime
 from licensing.clearing.boxes import Box
 
 WHOLE = 1_000_000
+CEILING = 10**17
+"""No work costs more micro than this (10^11 minor units): what asks more is `price_above_maximum`, never wrapped."""
 
 # Flags of a work.
 NOT_REGISTERED, WITHDRAWN, COURT_ORDER, PERSONAL_UNCONSENTED = 1, 2, 4, 8
@@ -200,5 +202,5 @@ class Use:
     accepts_contested: bool = False
     declines: frozenset[str] = frozenset()
     gates: int = ALWAYS_GATES
-    max_price_micro: int | None = None
+    max_price_micro: int = CEILING
     size_band: str = ""

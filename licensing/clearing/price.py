@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from licensing.clearing.facts import MEASURES, WHOLE, Offer, Price, Use
+from licensing.clearing.facts import CEILING, MEASURES, WHOLE, Offer, Price, Use
 from licensing.kernel.money import half_up
 
 DENOMINATOR = 60_000
@@ -54,14 +54,14 @@ def factor(multipliers: Mapping[str, Any] | None, use: Use) -> tuple[int, int]:
 
 
 def of_offer(price: Price, measures: Mapping[str, int], use: Use) -> int:
-    """Micro for the whole of one work, rounded half up once. KeyError when a needed measure is unknown."""
+    """Micro for the whole of one work, rounded half up once, CEILING + 1 for anything above. KeyError when a needed measure is unknown."""
     whole = DENOMINATOR * price.flat
     if price.needs:
         rates = (60 * price.characters, 60 * price.words, 60 * price.tokens, 1000 * price.minutes)
         needed = (place for place in range(len(MEASURES)) if price.needs >> place & 1)
         whole += sum(rates[place] * measures[MEASURES[place]] for place in needed)
     numerator, denominator = factor(price.multipliers, use)
-    return max(price.minimum, half_up(whole * numerator, DENOMINATOR * denominator))
+    return min(CEILING + 1, max(price.minimum, half_up(whole * numerator, DENOMINATOR * denominator)))
 
 
 def choose(needs: Sequence[Need], offers: Sequence[Offer], measures: Mapping[str, int], use: Use) -> Choice:

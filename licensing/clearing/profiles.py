@@ -67,7 +67,7 @@ def read(body: Mapping[str, Any], *, currency: str, licensee: str, licensee_id: 
         accepts_contested=body["accepts_contested"],
         declines=frozenset(body["declines"]),
         gates=_gates(body),
-        max_price_micro=None if limit is None else limit * MICRO,
+        max_price_micro=f.CEILING if limit is None else min(f.CEILING, limit * MICRO),
         size_band=body["size_band"],
     )
 

@@ -68,7 +68,7 @@ def decide(facts: WorkFacts, use: Use, at: datetime) -> Decision:
     choice = Choice(0, ())
     if not found.refused and found.needs:
         choice = choose(found.needs, facts.rights.offers, facts.measures, use)
-    if not found.refused and use.max_price_micro is not None and choice.price > use.max_price_micro:
+    if not found.refused and choice.price > use.max_price_micro:
         gates.append("price_above_maximum")
     if gates or found.refused:
         reasons = (*sorted(gates), *sorted(found.reasons))

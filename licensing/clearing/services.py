@@ -191,7 +191,7 @@ def _fit_row(found: rules.Fit, number: int, clearance: Clearance) -> ClearanceFi
 
 def _check(clearance: Clearance, asked: f.Use, at: datetime) -> None:
     """Decide a sample again from the rights tables themselves; one difference and nothing is stored."""
-    rows = list(engine.sample(clearance.pk, SAMPLE))
+    rows = list(engine.sample(clearance.bundle_id, clearance.pk, SAMPLE))
     loaded = loading.load([row[0] for row in rows])
     for work, *answer in rows:
         wanted = comparable(rules.decide(loaded[work].facts, asked, at))
