@@ -56,9 +56,12 @@ class Publisher:
     terms: Terms | None = None
 
 
+_NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+
+
 def now() -> datetime:
-    """A fixed moment of today: dates in rules and rows agree."""
-    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    """One moment for the whole run: dates in rules and rows agree, also around midnight."""
+    return _NOW
 
 
 def organisation(slug: str, *roles: str, at: datetime) -> Organisation:

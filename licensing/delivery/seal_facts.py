@@ -40,7 +40,7 @@ def gather(release: Release) -> ReleaseFacts:
         operator_url=settings.PUBLIC_URL, licensee=Party(licensee.name_id, licensee.name),
         actions=vocabulary.names(vocabulary.mask(use.body["actions"])), works=_works(release, grant),
         secret=bytes(grant.secret), terms=lines, shards=[_shard(shard) for shard in release.shards.order_by("number")],
-        certificate=bytes(certificate.document), attributions=_attributions(grant),
+        certificate=bytes(certificate.document), attributions=list(_attributions(grant)),
         licence_texts=_texts({version for basis in found for version in basis.versions}),
     )  # fmt: skip
 

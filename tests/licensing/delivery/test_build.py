@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from accounts.unit import SYSTEM, unit
 from client.verify import release as verifier
+from client.verify.certificate import Options
+from client.verify.report import Report
+from client.verify.signatures import read_trust
 from licensing.delivery import services as delivery
 from licensing.delivery.models import Release, ReleaseFile, Shard, ShardFile
 from licensing.grants import keys
@@ -39,17 +43,16 @@ def folder(release: Release, into: Path) -> Path:
     return into
 
 
-def checked(place: Path, tmp_path: Path) -> verifier.Report:
-    trust = tmp_path / "trust.json"
+def checked(place: Path) -> Report:
     with unit(SYSTEM):
-        trust.write_bytes(keys.trust())
-    return verifier.check(place, verifier.Options(trust=trust, test=True))
+        trust = read_trust(keys.trust(), frozenset())
+    return verifier.check(place, Options(trust, test=True, at=datetime.now(UTC)))
 
 
 def test_a_release_verifies_offline(tmp_path: Path) -> None:
     release = built(scenario.granted(scenario.publisher(works=5)))
     assert (release.status, release.rows) == ("ready", 5)
-    report = checked(folder(release, tmp_path / "release"), tmp_path)
+    report = checked(folder(release, tmp_path / "release"))
     assert report.exit == 0, report.text()
     assert report.value()["checked"]["rows"] == 5
 
@@ -83,7 +86,7 @@ def test_a_shard_built_twice_is_the_same_file() -> None:
 def test_a_licence_without_data_has_no_shard(tmp_path: Path) -> None:
     release = built(scenario.granted(scenario.publisher(works=2), delivery="licence_only"))
     assert (release.status, release.rows) == ("ready", 0)
-    assert checked(folder(release, tmp_path / "release"), tmp_path).exit == 0
+    assert checked(folder(release, tmp_path / "release")).exit == 0
 
 
 def test_a_flipped_byte_is_found_and_named(tmp_path: Path) -> None:
@@ -93,6 +96,6 @@ def test_a_flipped_byte_is_found_and_named(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     shard.chmod(0o600)
     shard.write_bytes(bytes(data))
-    report = checked(place, tmp_path)
+    report = checked(place)
     assert report.exit == 1
     assert shard.name in str(report.value()["first_wrong"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.errors import Refused
-from accounts.unit import SYSTEM, unit
+from accounts.unit import SYSTEM, Actor, unit
 from licensing.events.models import DomainEvent
 from licensing.ledger.models import LedgerEntry
 from licensing.orders.models import Order
@@ -43,7 +43,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome[PaymentFacts]) ->
 
 
 def start(order: Order, idem: str = "k") -> Payment:
-    buyer = scenario.member(order.organisation, "developer_admin")
+    buyer = Actor("usr_buyer", order.organisation_id, roles=frozenset({"developer_admin"}))
     return services.start(
         order=order, method="payment_intent", idem=idem, success_url="", cancel_url="", actor=buyer,
         at=scenario.now(),
