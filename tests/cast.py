@@ -1,4 +1,4 @@
-"""The people of the tests, each with a key: publisher, colleague, developer, admin, auditor, operator, stranger, rival."""
+"""The people of the tests, each with a key."""
 
 from __future__ import annotations
 

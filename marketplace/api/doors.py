@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -82,11 +82,37 @@ class Door(APIView):
         data: dict[str, Any] = reader.validated_data
         return data
 
-    def listed(self, rows: QuerySet[Any], present: Callable[[Any], Mapping[str, Any]]) -> Response:
+    def listed(
+        self, rows: QuerySet[Any], present: Callable[[Any], Mapping[str, Any]], *, by: str = "-pk"
+    ) -> Response:
         """One page of `rows`; runs inside the caller's unit."""
-        found = paging.page(self.request, rows)
-        body = paging.envelope(found, [present(row) for row in found.rows])
+        return self.together(rows, lambda found: [present(row) for row in found], by=by)
+
+    def together(
+        self, rows: QuerySet[Any], present: Callable[[Sequence[Any]], Sequence[Mapping[str, Any]]], *, by: str = "-pk"
+    ) -> Response:
+        """As `listed`, where what is shown of a row needs a look-up for the whole page."""
+        found = paging.page(self.request, rows, by=by)
+        body = paging.envelope(found, present(found.rows))
         return Response(body, headers=paging.link(self.request, found))
+
+    def chosen(self, name: str, values: Iterable[str]) -> list[str]:
+        """The values of a filter `name=a,b`. Raises Refused("parameter_invalid") for one that is not among `values`."""
+        sent = [value for value in self.request.query_params.get(name, "").split(",") if value]
+        known = sorted(values)
+        for value in sent:
+            if value not in known:
+                reason = Reason("parameter_invalid", "Choose from the list.", f"/{name}", value[:60], ", ".join(known))
+                raise Refused("parameter_invalid", f"There is no {name} {value[:60]}.", [reason])
+        return sent
+
+    def asked(self, name: str) -> str:
+        """A parameter that must be there. Raises Refused("parameter_invalid")."""
+        value: str = self.request.query_params.get(name, "")
+        if not value:
+            reason = Reason("parameter_invalid", "This parameter is needed.", f"/{name}")
+            raise Refused("parameter_invalid", f"Send the parameter {name}.", [reason])
+        return value
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After authentication: anonymous callers out, unknown parameters out, earlier answers replayed."""

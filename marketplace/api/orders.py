@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -120,8 +120,10 @@ def present_order(row: Order, grants: Mapping[int, str]) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _grants(rows: list[Order]) -> dict[int, str]:
-    return {grant.order_id: grant.name_id for grant in Grant.objects.filter(order__in=rows)}
+def present_orders(rows: Sequence[Order]) -> list[Mapping[str, Any]]:
+    """The public form of orders with their grants, in one look-up."""
+    found = {grant.order_id: grant.name_id for grant in Grant.objects.filter(order__in=rows)}
+    return [present_order(row, found) for row in rows]
 
 
 class Orders(Door):
@@ -135,8 +137,7 @@ class Orders(Door):
         with unit(self.actor):
             permissions.check(self.actor, "orders.read", Scope(self.actor.organisation_id))
             rows = visible(Order.objects.select_related("quote"), self.actor)
-            found = _grants(list(rows.order_by("-pk")[:101]))
-            return self.listed(rows, lambda row: present_order(row, found))
+            return self.together(rows, present_orders)
 
     @extend_schema(request=OrderBody, responses={201: OrderOut}, operation_id="orders_create")
     def post(self, request: Request) -> Response:
@@ -166,7 +167,7 @@ class OrderDoor(Door):
         with unit(self.actor):
             found = by_id(visible(Order.objects.select_related("quote"), self.actor), order)
             permissions.check(self.actor, "orders.read", Scope(found.organisation_id))
-            return Response(present_order(found, _grants([found])))
+            return Response(present_orders([found])[0])
 
 
 class PaymentBody(Strict):

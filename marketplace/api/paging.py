@@ -26,20 +26,20 @@ class Page(Generic[Row]):
     count: int | None
 
 
-def page(request: Request, rows: QuerySet[Row]) -> Page[Row]:
-    """Cut one page out of `rows` (any filter, our order: internal id, newest first).
+def page(request: Request, rows: QuerySet[Row], *, by: str = "-pk") -> Page[Row]:
+    """Cut one page out of `rows`, in the order of `by`: a unique whole number of the row, `-` for the highest first.
 
     Raises Refused("parameter_invalid") for a limit outside 1..100 or a cursor we did not make.
     """
-    limit = _limit(request.query_params.get("limit", str(DEFAULT)))
+    limit = limit_of(request)
     cursor = request.query_params.get("cursor")
     count = rows.count() if request.query_params.get("include") == "count" else None
     if cursor:
-        rows = rows.filter(pk__lt=_decode(cursor))
-    found = list(rows.order_by("-pk")[: limit + 1])
+        rows = rows.filter(**{f"{by.lstrip('-')}__{'lt' if by.startswith('-') else 'gt'}": _decode(cursor)})
+    found = list(rows.order_by(by)[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
-    return Page(found, _encode(found[-1].pk) if more else None, count)
+    return Page(found, _encode(getattr(found[-1], by.lstrip("-"))) if more else None, count)
 
 
 def envelope(found: Page[Any], data: Sequence[Any]) -> dict[str, Any]:
@@ -64,7 +64,9 @@ def link(request: Request, found: Page[Any]) -> dict[str, str]:
     return {"Link": f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'}
 
 
-def _limit(text: str) -> int:
+def limit_of(request: Request) -> int:
+    """How many rows are asked for. Raises Refused("parameter_invalid")."""
+    text = request.query_params.get("limit", str(DEFAULT))
     if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
         return int(text)
     reason = Reason("parameter_invalid", "How many rows a page has.", "/limit", text, f"1 to {MOST}")

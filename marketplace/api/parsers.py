@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, NoReturn
+from typing import Any, BinaryIO, NoReturn, cast
 
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -54,7 +54,7 @@ class Raw(BaseParser):
 
 
 @contextmanager
-def spool(request: Request, *, at_most: int) -> Iterator[IO[bytes]]:
+def spool(request: Request, *, at_most: int) -> Iterator[BinaryIO]:
     """The body of a Raw door in a temporary file. Raises Refused("too_large") above `at_most` bytes."""
     stream = request.data if hasattr(request.data, "read") else io.BytesIO()
     left = at_most
@@ -66,7 +66,7 @@ def spool(request: Request, *, at_most: int) -> Iterator[IO[bytes]]:
             file.write(chunk)
         file.flush()
         file.seek(0)
-        yield file
+        yield cast(BinaryIO, file)
 
 
 class OnlyJSON(BaseContentNegotiation):

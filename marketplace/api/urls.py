@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
 
-from marketplace.api import catalogues, orders, people, rights, schema, terms
+from marketplace.api import catalogues, imports, jobs, orders, people, rights, schema, terms
 
 
 class IdConverter:
@@ -36,6 +36,15 @@ urlpatterns: list[URLPattern] = [
     path("catalogues", catalogues.Catalogues.as_view()),
     path("catalogues/<id:catalogue>/assets", catalogues.CatalogueAssets.as_view()),
     path("facts", catalogues.Facts.as_view()),
+    path("imports", imports.Imports.as_view()),
+    path("imports/<id:import_id>", imports.ImportDoor.as_view()),
+    path("imports/<id:import_id>:complete", imports.ImportCompletion.as_view()),
+    path("imports/<id:import_id>:commit", imports.ImportCommit.as_view()),
+    path("imports/<id:import_id>:revert", imports.ImportReversal.as_view()),
+    path("imports/<id:import_id>:cancel", imports.ImportCancellation.as_view()),
+    path("imports/<id:import_id>/records", imports.ImportRecords.as_view()),
+    path("imports/<id:import_id>/issues", imports.ImportIssues.as_view()),
+    path("uploads/<id:upload>/parts/<int:number>", imports.UploadPartDoor.as_view()),
     # Rights and terms
     path("claims", rights.Claims.as_view()),
     path("splits", rights.Splits.as_view()),
@@ -50,4 +59,9 @@ urlpatterns: list[URLPattern] = [
     path("orders", orders.Orders.as_view()),
     path("orders/<id:order>", orders.OrderDoor.as_view()),
     path("orders/<id:order>/payment", orders.OrderPayment.as_view()),
+    # What goes on
+    path("jobs", jobs.Jobs.as_view()),
+    path("jobs/<id:job>", jobs.JobDoor.as_view()),
+    path("jobs/<id:job>:cancel", jobs.JobCancellation.as_view()),
+    path("events", jobs.Events.as_view()),
 ]
