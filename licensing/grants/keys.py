@@ -64,11 +64,8 @@ def trust() -> bytes:
 
 
 def _needs_root(place: Path) -> bool:
-    if (place / ROOT).is_file():
-        return True
-    if (place / TEST).is_file() or (place / LIVE).is_file():
-        return False
-    return True
+    issued = (place / TEST).is_file() or (place / LIVE).is_file()
+    return (place / ROOT).is_file() or not issued
 
 
 def _read_or_make(path: Path) -> signing.KeySigner:

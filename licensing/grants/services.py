@@ -67,7 +67,8 @@ def _check_works(quote: Quote, at: datetime) -> None:
     lost = recheck.fallen(quote, orders.cells_of(quote, at))
     if lost:
         reasons = [Reason(code, "fell away after the quote", "", str(work)) for work, code in lost[:100]]
-        raise Refused("works_dropped_out", f"{len(lost)} works fell away before the grant; refund and quote again.", reasons)
+        said = f"{len(lost)} works fell away before the grant; refund and quote again."
+        raise Refused("works_dropped_out", said, reasons)
 
 
 def _create(order: Order, quote: Quote, at: datetime) -> Grant:
@@ -143,7 +144,7 @@ def _facts(
 
 
 def price_salt(grant: Grant) -> bytes:
-    """The 128-bit salt of the price commitment: derived from the grant's secret, shown to licensee and operator only."""
+    """The 128-bit salt of the price commitment, made from the grant's secret; for licensee and operator only."""
     return hmac.digest(bytes(grant.secret), b"licet-price-salt", "sha256")[:16]
 
 

@@ -55,7 +55,8 @@ WHERE o.is_rights_holder OR o.id IN (SELECT organisation_id FROM licensing_grant
 
 LEAVES = """
 SELECT w.public_id, o.public_id, g.terms_id, g.terms_sha256, g.licence
-FROM licensing_grantwork g JOIN licensing_work w ON w.id = g.work_id JOIN accounts_organisation o ON o.id = g.organisation_id
+FROM licensing_grantwork g
+JOIN licensing_work w ON w.id = g.work_id JOIN accounts_organisation o ON o.id = g.organisation_id
 WHERE g.grant_id = %(grant)s
 """
 

@@ -93,7 +93,8 @@ def copy_shares(quote: Quote, *, on: date, actions: int, territories: str) -> li
     Returns up to 20 (work, claim) public ids that have a price but no split valid on `on` for the use: nobody guesses
     who is to be paid.
     """
-    values: dict[str, Any] = {"quote": quote.pk, "on": on, "actions": actions, "territories": territories, "at": quote.created_at}
+    values: dict[str, Any] = {"quote": quote.pk, "on": on, "actions": actions, "at": quote.created_at}
+    values["territories"] = territories
     with connection.cursor() as cursor:
         cursor.execute(SHARES, values)
         cursor.execute(UNSPLIT, values)

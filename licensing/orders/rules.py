@@ -1,4 +1,4 @@
-"""What a quote costs: totals, the platform's fee, tax. Integers in, integers out; each rounding is half up and named."""
+"""What a quote costs: totals, the platform's fee, tax. Integers in and out; each rounding is half up and named."""
 
 from __future__ import annotations
 

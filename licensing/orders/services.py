@@ -59,7 +59,7 @@ def quote(
             return found
         if clearance.status != "decided":
             raise Refused("clearance_not_decided", f"{clearance.name_id} is {clearance.status}.")
-        made = _open(clearance, idem, actor, at)
+        made = _open(clearance, idem, at)
         works, micro = freeze.copy_lines(made, excluded=list(exclude))
         if works == 0:
             raise Refused("nothing_cleared", f"No work of {clearance.name_id} is cleared; there is nothing to quote.")
@@ -145,7 +145,7 @@ def cells_of(quote: Quote, at: datetime) -> recheck.Cells:
     )  # fmt: skip
 
 
-def _open(clearance: Clearance, idem: str | None, actor: Actor, at: datetime) -> Quote:
+def _open(clearance: Clearance, idem: str | None, at: datetime) -> Quote:
     return Quote.objects.create(
         public_id=fresh(at), created_at=at, organisation_id=clearance.organisation_id, livemode=clearance.livemode,
         clearance=clearance, idem=idem, currency=clearance.currency, works_count=0, works_minor=0, fee_minor=0,
