@@ -94,8 +94,9 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
     """Let `actor` do `right` on something with `scope`, or refuse.
 
     Raises Refused("not_found") when no role of the actor has the right at all or the object is foreign,
-    Refused("scope_missing") when the API key lacks the scope, and Refused("forbidden") when the object is the actor's own
-    but a fact about it (a spend cap, a frozen draft) stands in the way. KeyError for a right that is in no row.
+    Refused("scope_missing") when the API key lacks the scope, and Refused("forbidden") when the object is the
+    actor's own but a fact about it (a spend cap, a frozen draft) stands in the way. KeyError for a right that is in
+    no row.
     """
     cells = RIGHTS[right]
     if actor.roles == frozenset({"system"}):
@@ -108,7 +109,9 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
         return
     if held and own(actor, scope):
         facts = ", ".join(sorted(scope.facts)) or "none"
-        raise Refused("forbidden", f"Your role may not do this now ({right}).", [Reason("forbidden", right, seen=facts)])
+        raise Refused(
+            "forbidden", f"Your role may not do this now ({right}).", [Reason("forbidden", right, seen=facts)]
+        )
     raise Refused("not_found", "There is nothing here under this id that you may see.")
 
 

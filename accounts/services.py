@@ -29,7 +29,9 @@ def register_organisation(
     """
     unknown = sorted(set(roles) - set(KINDS))
     if unknown or not roles:
-        reason = Reason("role_unknown", "Choose at least one known role.", "/roles", ", ".join(unknown), ", ".join(KINDS))
+        reason = Reason(
+            "role_unknown", "Choose at least one known role.", "/roles", ", ".join(unknown), ", ".join(KINDS)
+        )
         raise Refused("role_unknown", "An organisation needs roles from the list.", [reason])
     with unit(actor):
         try:

@@ -74,8 +74,9 @@ class Cost:
 def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     """Divide one payment among `n` works of 50 holders, and among n / 10 works each with a claim and split of its own.
 
-    Works in the database the settings name and leaves its rows there: run it on one of its own. Raises RuntimeError when
-    the oracle finds a difference on the smaller order, or a sum is wrong on the larger: such a run scores nothing.
+    Works in the database the settings name and leaves its rows there: run it on one of its own. Raises RuntimeError
+    when the oracle finds a difference on the smaller order, or a sum is wrong on the larger: such a run scores
+    nothing.
     """
     hurting = max(n // 10, 10)
     rows = []
@@ -139,11 +140,15 @@ def _plain(seeded: Seeded) -> None:
         shares = QuoteShare.objects.filter(line__quote_id=seeded.order.quote_id)
         weights, parts, ids = [], {}, {}
         account = LedgerAccount.objects.get(code="stripe_pending", currency_id="usd", livemode=False)
-        for share in shares.select_related("line__work", "claim", "split_version").prefetch_related("split_version__parts__party"):
+        for share in shares.select_related("line__work", "claim", "split_version").prefetch_related(
+            "split_version__parts__party"
+        ):
             work, found = share.line.work, list(share.split_version.parts.all())
             weights.append(split.WorkWeight(work.public_id, share.line.price_micro))
             parts[work.public_id] = [
-                split.PartShare(share.claim.public_id, share.split_version.public_id, p.part_no, p.party.public_id, p.ppm)
+                split.PartShare(
+                    share.claim.public_id, share.split_version.public_id, p.part_no, p.party.public_id, p.ppm
+                )
                 for p in found
             ]
             ids[work.public_id] = (work.pk, share.claim_id, found)

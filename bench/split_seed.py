@@ -42,7 +42,9 @@ class Seeded:
 
 
 def sale(works: int, holders: int, payments: int) -> Seeded:
-    """An order over `works` works at different prices; each of `holders` claims has a split among 3 payees of its own."""
+    """An order over `works` works at different prices;
+    each of `holders` claims has a split among 3 payees of its own.
+    """
     with unit(ACTOR):
         name = uuid.uuid4().hex[:12]
         holder = Organisation.objects.create(**_named(), slug=f"h-{name}", name="Holder", is_rights_holder=True)
@@ -125,7 +127,12 @@ def _quote(buyer: Organisation, holder: Organisation, work: Work, works: int, cl
     price = "(1 + g * 7919 %% 49999) * 10000"
     _copy(line, works - 1, {"work_id": f"{work.pk} + g", "decision_id": f"{decision.pk} + g", "price_micro": price})
     share = QuoteShare.objects.create(
-        line=line, claim_id=claim, organisation=holder, share_ppm=1_000_000, terms_version=wording, split_version=version
+        line=line,
+        claim_id=claim,
+        organisation=holder,
+        share_ppm=1_000_000,
+        terms_version=wording,
+        split_version=version,
     )
     place = f"g %% {holders}"
     values = {"claim_id": f"{claim} + {place}", "split_version_id": f"{version.pk} + {place}"}

@@ -1,6 +1,7 @@
 """One small sale at the level of services: a publisher with works, a developer, an order, up to the release.
 
-Every step is a real service call on the real database; only Stripe is stood in for, by facts as its gateway returns them.
+Every step is a real service call on the real database; only Stripe is stood in for, by facts as its gateway returns
+them.
 """
 
 from __future__ import annotations

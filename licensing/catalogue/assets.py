@@ -35,13 +35,16 @@ class Content:
 def receive(stream: BinaryIO, *, filename: str, expected_sha256: str | None = None) -> Content:
     """Store a text file and measure it. Call it outside any transaction: it does the slow part.
 
-    Raises Refused("too_large"), ("checksum_mismatch"), ("content_empty") or ("content_not_text") with the first bad byte.
+    Raises Refused("too_large"), ("checksum_mismatch"), ("content_empty") or ("content_not_text") with the first bad
+    byte.
     """
     stored = storage.put(stream, expected_sha256=expected_sha256, at_most=LARGEST)
     with storage.open_file(stored.sha256) as file:
         text = _decode(file.read(), filename)
     if not text.strip():
-        raise Refused("content_empty", f"{filename} has no text in it.", [Reason("content_empty", "", "", "0 characters")])
+        raise Refused(
+            "content_empty", f"{filename} has no text in it.", [Reason("content_empty", "", "", "0 characters")]
+        )
     counts = measure(text)
     code = gen_text_code_v0(text)["iscc"]
     return Content(stored, TEXT, counts.characters, counts.words, counts.tokens, code)

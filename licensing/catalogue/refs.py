@@ -1,4 +1,6 @@
-"""Works and parties by any name people use: our ids, `isbn:...`, `doi:...`, `own:...`; a whole list in a few queries."""
+"""Works and parties by any name people use: our ids, `isbn:...`, `doi:...`, `own:...`;
+a whole list in a few queries.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from licensing.catalogue.models import Identifier, Party, Work
 def works(refs: Sequence[str], *, actor: Actor) -> Mapping[str, Work]:
     """The work of each reference that names one; references that name none are left out.
 
-    `own:` looks in the actor's organisation only. An identifier held by works of several organisations means the actor's
-    own; if none is, Refused("reference_ambiguous"). Runs inside the caller's unit, in at most three queries.
+    `own:` looks in the actor's organisation only. An identifier held by works of several organisations means the
+    actor's own; if none is, Refused("reference_ambiguous"). Runs inside the caller's unit, in at most three queries.
     """
     found: dict[str, Work] = {}
     public, own, others = _sorted(refs)

@@ -54,7 +54,9 @@ def create_catalogue(
                     name=name, role_of_sender=role_of_sender, declared_by=actor.name, declared_at=at, **known,
                 )  # fmt: skip
         except IntegrityError:
-            raise Refused("slug_taken", f"This organisation has a catalogue {slug}.", [Reason("slug_taken", "", "/slug")]) from None
+            raise Refused(
+                "slug_taken", f"This organisation has a catalogue {slug}.", [Reason("slug_taken", "", "/slug")]
+            ) from None
         audit.record(
             actor=actor, act="catalogue.created", subject=made.name_id, at=at, after={"slug": slug, **known},
             organisation_id=organisation.pk,

@@ -83,7 +83,9 @@ def over(region: Box, rights: Rights, lines: list[Chain | None], use: Use) -> Co
 def _absent(region: Box, claims: tuple[Claim, ...], lines: list[Chain | None]) -> str:
     """Name what is missing: the period or the territory of a root claim that is there, or any claim at all."""
     live = [claims[line[0]].box for line in lines if line is not None and claims[line[0]].flags & ROOT]
-    for_action = [box for box in live if covers(box._replace(territories=-1, start=region.start, end=region.end), region)]
+    for_action = [
+        box for box in live if covers(box._replace(territories=-1, start=region.start, end=region.end), region)
+    ]
     if any(region.territories & ~box.territories == 0 for box in for_action):
         return "claim_period"
     return "claim_territory" if for_action else "no_claim"
@@ -100,7 +102,9 @@ def _totals(claims: tuple[Claim, ...], roots: list[int]) -> list[int]:
 
 
 def _contestants(region: Box, rights: Rights, acting: dict[int, Chain], roots: list[int]) -> dict[int, bool]:
-    """Places of the claims that dispute the region, with whether they consented in the case; -1 is one no longer live."""
+    """Places of the claims that dispute the region, with whether they consented in the case;
+    -1 is one no longer live.
+    """
     claims = rights.claims
     found: dict[int, bool] = {}
     open_here = [conflict for conflict in rights.conflicts if common(conflict.box, region)]

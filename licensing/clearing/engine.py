@@ -227,7 +227,11 @@ def _price_by_rules(cursor: Any, run: Prepared) -> None:
     rows = _rows(cursor, sql.BY_RULES, run.params)
     wanted = {version for row in rows for version in row[2]}
     versions = {v.pk: v for v in TermsVersion.objects.select_related("terms").filter(pk__in=wanted)} if wanted else {}
-    classes = dict(_rows(cursor, "SELECT o.id, c.no FROM clr_offer o JOIN clr_offer_class c ON c.key = o.key", {})) if rows else {}
+    classes = (
+        dict(_rows(cursor, "SELECT o.id, c.no FROM clr_offer o JOIN clr_offer_class c ON c.key = o.key", {}))
+        if rows
+        else {}
+    )
     offers = {key: offering.of_version(version) for key, version in versions.items()}
     priced = []
     for work, fit, keys, *measured in rows:
@@ -238,7 +242,11 @@ def _price_by_rules(cursor: Any, run: Prepared) -> None:
         choice = price.choose(needs, here, measures, run.use)
         chosen = sorted({(need.root, need.share, pick) for need, pick in zip(needs, choice.picks, strict=True)})
         manual = _manual(here[pick] for pick in choice.picks)
-        columns = ([root for root, _, _ in chosen], [share for _, share, _ in chosen], [keys[pick] for *_, pick in chosen])
+        columns = (
+            [root for root, _, _ in chosen],
+            [share for _, share, _ in chosen],
+            [keys[pick] for *_, pick in chosen],
+        )
         priced.append((work, choice.price, manual, *columns))
     _copy(cursor, "clr_priced", priced)
     cursor.execute("ANALYZE clr_priced")

@@ -36,7 +36,11 @@ GATES = {
     NO_CONTENT: "content_missing",
 }
 ALWAYS_GATES = NOT_REGISTERED | WITHDRAWN | COURT_ORDER | PERSONAL_UNCONSENTED | THIRD_PARTY
-NOTES = {DUPLICATE: "duplicate_of", THIRD_PARTY_UNKNOWN: "third_party_unknown", PERSONAL_PRESENT: "personal_data_present"}
+NOTES = {
+    DUPLICATE: "duplicate_of",
+    THIRD_PARTY_UNKNOWN: "third_party_unknown",
+    PERSONAL_PRESENT: "personal_data_present",
+}
 
 # Flags of a claim.
 ROOT, ONE_STOP, CONSENTED, VERIFIED, CONTESTED, EXCLUSIVE, HOLDER_UNKNOWN, INCLUDES = 1, 2, 4, 8, 16, 32, 64, 128

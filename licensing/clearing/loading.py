@@ -59,7 +59,8 @@ def _build(
     flags = reader.flags(work) | (f.UNDERLYING if relations.get(work) and not includes else 0)
     path = (*above, work)
     below = tuple(
-        None if of in path else _build(of, reader, relations, built, path).facts for of in sorted(relations.get(work, []))
+        None if of in path else _build(of, reader, relations, built, path).facts
+        for of in sorted(relations.get(work, []))
     )
     row = reader.works[work]
     measures = {name: value for name in f.MEASURES if (value := getattr(row, name)) is not None}
@@ -114,7 +115,8 @@ class _Reader:
         """The flags but UNDERLYING."""
         row = self.works[work]
         declared = {
-            name: getattr(row, name) or getattr(row.catalogue, name) for name in ("origin", "personal_data", "third_party")
+            name: getattr(row, name) or getattr(row.catalogue, name)
+            for name in ("origin", "personal_data", "third_party")
         }
         said = (
             (f.NOT_REGISTERED, row.status == "draft"),
@@ -172,7 +174,9 @@ class _Reader:
             )
             if holds
         )
-        return f.Licence(Box(EVERY_ACTION, WORLD, day(row.starts, otherwise=BEGINNING), END), row.organisation_id, flags)
+        return f.Licence(
+            Box(EVERY_ACTION, WORLD, day(row.starts, otherwise=BEGINNING), END), row.organisation_id, flags
+        )
 
     def _status(self, work: int) -> f.Status | None:
         row, stored = self.works[work], self.statuses.get(work)
@@ -217,7 +221,9 @@ def _per_work(
 ) -> dict[int, list[Any]]:
     named = defaultdict(list)
     for row in rows:
-        named[row.level, {"catalogue": row.catalogue_id, "imprint": row.imprint_id}.get(row.level, row.work_id)].append(row)
+        named[row.level, {"catalogue": row.catalogue_id, "imprint": row.imprint_id}.get(row.level, row.work_id)].append(
+            row
+        )
     lists = [row for row in named.pop(("list", None), ())]
     found = {}
     for work in works:

@@ -64,7 +64,9 @@ class Clearance(Named, Tenant):
 
 
 class ClearanceFit(models.Model):
-    """What the rules said of one distinct set of rights in a clearance: many works share it. `detail` names the cells."""
+    """What the rules said of one distinct set of rights in a clearance: many works share it.
+    `detail` names the cells.
+    """
 
     clearance = models.ForeignKey(Clearance, models.CASCADE, related_name="fits")
     number = models.IntegerField()

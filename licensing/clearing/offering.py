@@ -6,7 +6,12 @@ from licensing.clearing.boxes import BEGINNING, END, day
 from licensing.clearing.facts import Offer, Price
 from licensing.rights.models import TermsVersion
 
-MEASURED = {"per_1000_characters": "characters", "per_1000_words": "words", "per_1000_tokens": "tokens", "per_minute": "minutes"}
+MEASURED = {
+    "per_1000_characters": "characters",
+    "per_1000_words": "words",
+    "per_1000_tokens": "tokens",
+    "per_minute": "minutes",
+}
 NEEDS = {"characters": 1, "words": 2, "tokens": 4, "minutes": 8}
 
 

@@ -54,7 +54,9 @@ def factor(multipliers: Mapping[str, Any] | None, use: Use) -> tuple[int, int]:
 
 
 def of_offer(price: Price, measures: Mapping[str, int], use: Use) -> int:
-    """Micro for the whole of one work, rounded half up once, CEILING + 1 for anything above. KeyError when a needed measure is unknown."""
+    """Micro for the whole of one work, rounded half up once, CEILING + 1 for anything above.
+    KeyError when a needed measure is unknown.
+    """
     whole = DENOMINATOR * price.flat
     if price.needs:
         rates = (60 * price.characters, 60 * price.words, 60 * price.tokens, 1000 * price.minutes)

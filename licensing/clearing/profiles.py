@@ -194,6 +194,8 @@ READERS: Mapping[str, Reader] = {
     "declines": _list("declines"),
     "delivery": _choice("delivery", ("required", "licence_only"), "required"),
     "exclusions": _exclusions,
-    "max_price_minor": lambda body: None if body.get("max_price_minor") is None else parse_minor(body["max_price_minor"]),
+    "max_price_minor": lambda body: (
+        None if body.get("max_price_minor") is None else parse_minor(body["max_price_minor"])
+    ),
     "past_use": _flag("past_use", False),
 }

@@ -29,8 +29,8 @@ class Stored:
 def put(stream: BinaryIO, *, expected_sha256: str | None = None, at_most: int | None = None) -> Stored:
     """Store a stream: temporary name, fsync, rename. The same bytes again are the same file.
 
-    Raises Refused("checksum_mismatch") when the bytes are not the announced ones and Refused("too_large") above `at_most`
-    bytes; nothing is kept then.
+    Raises Refused("checksum_mismatch") when the bytes are not the announced ones and Refused("too_large") above
+    `at_most` bytes; nothing is kept then.
     """
     root = _root()
     digest, size = hashlib.sha256(), 0

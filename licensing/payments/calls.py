@@ -1,4 +1,6 @@
-"""Calls to Stripe that survive us: written down before they are made, answered afterwards, resumed under the same key."""
+"""Calls to Stripe that survive us: written down before they are made, answered afterwards,
+resumed under the same key.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def write_down(*, key: str, subject: str, method: str, params: Mapping[str, Any]
 
 
 def answered(*, call: StripeCall, outcome: Outcome[T], actor: Actor, at: datetime) -> None:
-    """Keep what Stripe said; a call whose effect is unknown stays open and is looked up before anything else is sent."""
+    """Keep what Stripe said; a call whose effect is unknown stays open and is looked up before anything else is
+    sent.
+    """
     with unit(actor):
         held = StripeCall.objects.select_for_update().get(pk=call.pk)
         if held.status == "answered":

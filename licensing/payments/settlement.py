@@ -55,7 +55,9 @@ def receive(*, endpoint: str, payload: bytes, signature: str, secrets: Sequence[
 
 
 def handle(*, event_pk: int, actor: Actor, at: datetime) -> None:
-    """Do what a stored event asks for. An object nobody here knows is parked; the job tries again, then a person looks."""
+    """Do what a stored event asks for. An object nobody here knows is parked;
+    the job tries again, then a person looks.
+    """
     with unit(actor):
         event = WebhookEvent.objects.get(pk=event_pk)
         WebhookEvent.objects.filter(pk=event_pk).update(attempts=event.attempts + 1)
@@ -189,7 +191,9 @@ def _post(payment: Payment, facts: PaymentFacts, order: Order | None, actor: Act
 
 
 def poll(*, actor: Actor, at: datetime) -> int:
-    """Make a settle job for every payment that has been open for two minutes: a webhook may be lost. Returns how many."""
+    """Make a settle job for every payment that has been open for two minutes: a webhook may be lost.
+    Returns how many.
+    """
     with unit(actor), transaction.atomic():
         waiting = Payment.objects.filter(status__in=["pending", "unknown"], created_at__lt=at - LOOK_AGAIN)
         slot = int(at.timestamp()) // int(LOOK_AGAIN.total_seconds())

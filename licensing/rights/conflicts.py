@@ -82,7 +82,9 @@ def guaranteed(shares: Sequence[int]) -> list[int]:
     return [max(0, WHOLE - total + share) if total > WHOLE else share for share in shares]
 
 
-def _open(work: int, contestants: Sequence[Claim], excess: tuple[int, int, int], actor: Actor, at: datetime) -> Conflict:
+def _open(
+    work: int, contestants: Sequence[Claim], excess: tuple[int, int, int], actor: Actor, at: datetime
+) -> Conflict:
     actions, territories, total = excess
     conflict = Conflict.objects.filter(work_id=work, status__in=["open", "evidence_requested"]).first()
     if conflict is None:

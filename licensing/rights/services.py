@@ -34,8 +34,8 @@ def declare_claim(
     """Assert that `holder` controls (root) or may license (derived, `from_claim`) rights in the target's works.
 
     `control_ppm` is the share in millionths, `actions` and `territories` are masks, `period` half-open.
-    A root claim without warranty and signer is refused: it is evidence that people sign. Where root claims now add up to
-    more than the whole of a cell, a conflict is opened in the same transaction.
+    A root claim without warranty and signer is refused: it is evidence that people sign. Where root claims now add
+    up to more than the whole of a cell, a conflict is opened in the same transaction.
     Raises Refused("claim_incomplete") or Refused("claim_exceeds_parent").
     """
     target.check(organisation, actor.livemode, lists=True)

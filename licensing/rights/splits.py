@@ -34,7 +34,8 @@ def set_split(
     *, claim: Claim, parts: Sequence[Part], valid: Period, document: str, actor: Actor, at: datetime,
     territories: int | None = None, actions: int | None = None,
 ) -> SplitVersion:  # fmt: skip
-    """Write the next version of a claim's split. Raises Refused("split_sum"), ("split_part_invalid"), ("split_overlap").
+    """Write the next version of a claim's split. Raises Refused("split_sum"), ("split_part_invalid"),
+    ("split_overlap").
 
     Nothing is scaled: a source that does not sum says so by an explicit `unallocated` part.
     """
@@ -54,7 +55,9 @@ def set_split(
                     document=document, approved_by=actor.name,
                 )  # fmt: skip
         except IntegrityError:
-            reason = Reason("split_overlap", "Another version covers part of this.", "/valid", str(valid), "a free time")
+            reason = Reason(
+                "split_overlap", "Another version covers part of this.", "/valid", str(valid), "a free time"
+            )
             raise Refused("split_overlap", "A split of this claim is already valid then and there.", [reason]) from None
         SplitPart.objects.bulk_create(
             SplitPart(version=version, part_no=number, party=part.party, role=part.role, ppm=part.ppm)

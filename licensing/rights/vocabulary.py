@@ -26,7 +26,9 @@ BITS: Mapping[str, int] = MappingProxyType({leaf["name"]: leaf["bit"] for leaf i
 PARENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {parent["name"]: tuple(parent["leaves"]) for parent in _USES["parents"]}
 )
-_LATER: Mapping[str, int] = {parent["name"]: sum(1 << bit for bit in parent["later_bits"]) for parent in _USES["parents"]}
+_LATER: Mapping[str, int] = {
+    parent["name"]: sum(1 << bit for bit in parent["later_bits"]) for parent in _USES["parents"]
+}
 
 MODEL_KINDS: Mapping[str, int] = MappingProxyType({name: 1 << bit for bit, name in enumerate(_USES["model_kinds"])})
 OUTPUTS: Mapping[str, int] = MappingProxyType({name: 1 << bit for bit, name in enumerate(_USES["outputs"])})

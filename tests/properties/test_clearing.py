@@ -27,7 +27,9 @@ boxes = st.builds(
     st.sampled_from([END, END, END, TODAY + 200]),
 )
 GOOD = f.ROOT | f.CONSENTED
-prices = st.builds(f.Price, flat=st.sampled_from([0, 10**6, 7 * 10**6]), tokens=st.just(0), needs=st.sampled_from([0, 0, 0, 4, -1]))
+prices = st.builds(
+    f.Price, flat=st.sampled_from([0, 10**6, 7 * 10**6]), tokens=st.just(0), needs=st.sampled_from([0, 0, 0, 4, -1])
+)
 offers = st.builds(
     f.Offer, key=st.integers(1, 9), licensor=st.integers(1, 2), actions=st.one_of(st.just(2047), actions),
     territories=st.one_of(st.just(WORLD), masks), model_kinds=st.just(31), outputs=st.just(7), start=st.just(0),
@@ -60,7 +62,10 @@ wild_rights = st.builds(
     encumbrances=st.lists(st.builds(f.Encumbrance, boxes, st.booleans()), max_size=1).map(tuple),
     conflicts=st.just(()),
     licences=st.lists(
-        st.builds(f.Licence, boxes, st.integers(1, 2), st.sampled_from([f.COVERS, f.COVERS | f.FIRST_HAND, f.FIRST_HAND])), max_size=1
+        st.builds(
+            f.Licence, boxes, st.integers(1, 2), st.sampled_from([f.COVERS, f.COVERS | f.FIRST_HAND, f.FIRST_HAND])
+        ),
+        max_size=1,
     ).map(tuple),
     status=st.one_of(st.none(), st.builds(f.Status, masks, st.just(0), st.just(TODAY))),
     offers=st.lists(offers, max_size=4, unique_by=lambda offer: offer.key).map(tuple),
@@ -113,7 +118,9 @@ def test_a_rival_above_the_whole_never_clears(rights: f.Rights, use: f.Use, box:
     rival = f.Claim(licensor, f.WHOLE, box, GOOD)
     roots = [claim for claim in rights.claims if claim.parent is None and common(claim.box, box)]
     assume(roots)
-    rest = [part for part in regions(box, [claim.box for claim in roots]) if not any(common(part, c.box) for c in roots)]
+    rest = [
+        part for part in regions(box, [claim.box for claim in roots]) if not any(common(part, c.box) for c in roots)
+    ]
     assume(not any(common(part, use.box) for part in rest))  # elsewhere it is the first claim, not a rival
     assert not refused(rights, use) or refused(replace(rights, claims=(*rights.claims, rival)), use)
 
@@ -171,7 +178,10 @@ def test_order_does_not_matter(rights: f.Rights, use: f.Use, dice: object) -> No
     dice.shuffle(order)  # type: ignore[attr-defined]  # Hypothesis types its Random as object
     place = {old: new for new, old in enumerate(order)}
     claims_now = tuple(
-        replace(rights.claims[old], parent=None if rights.claims[old].parent is None else place[rights.claims[old].parent or 0])
+        replace(
+            rights.claims[old],
+            parent=None if rights.claims[old].parent is None else place[rights.claims[old].parent or 0],
+        )
         for old in order
     )
     turned = replace(rights, claims=claims_now, offers=rights.offers[::-1])

@@ -71,4 +71,6 @@ def test_random_rights_reach_every_outcome_and_route() -> None:
         with unit(made.ACTOR), transaction.atomic():
             check(seed)
             transaction.set_rollback(True)
-    assert {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"} <= set(SEEN)
+    assert {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"} <= set(
+        SEEN
+    )

@@ -93,7 +93,9 @@ def build(seed: int, *, works: int = 6, loud: float = 1.0) -> World:
 
 def _owners(world: World) -> None:
     for name in ("anna", "bela", "soci", "lice"):
-        world.organisations.append(Organisation.objects.create(**named(), slug=f"{name}-{fresh(AT).hex[-12:]}", name=name))
+        world.organisations.append(
+            Organisation.objects.create(**named(), slug=f"{name}-{fresh(AT).hex[-12:]}", name=name)
+        )
     for organisation in world.organisations[:3]:
         represented = None if world.calm else world.rng.choice([None, None, organisation, world.organisations[2]])
         for kind in ("organisation", "unknown") if world.rng.random() < 0.2 else ("organisation",):
@@ -246,7 +248,9 @@ def _relation(world: World) -> None:
     kind = world.rng.choice(["translation_of", "adaptation_of", "part_of"])
     WorkRelation.objects.get_or_create(work=one, of=other, kind=kind)
     if world.rng.random() < 0.3:
-        Duplicate.objects.get_or_create(work=one, other=other, kind="content", defaults={"evidence": {}, "found_at": AT})
+        Duplicate.objects.get_or_create(
+            work=one, other=other, kind="content", defaults={"evidence": {}, "found_at": AT}
+        )
 
 
 def body(rng: random.Random) -> dict[str, Any]:
