@@ -11,7 +11,8 @@ from typing import ClassVar
 from django.db import migrations
 
 # Range-partitioned from the first day; months follow. Foreign keys are left to the run's transaction, which takes every
-# id from the very tables: checking six of them per row would cost more than the division.
+# id from the very tables: checking six of them per row would cost more than the division. The id of a part is the id of
+# its work's row and its number in it: a part cannot be there twice, and needs no index to be found by its work.
 TABLES = """
 CREATE SEQUENCE licensing_workallocation_id_seq AS bigint CACHE 100;
 CREATE TABLE licensing_workallocation (
@@ -30,11 +31,10 @@ CREATE TABLE licensing_workallocation (
 ALTER SEQUENCE licensing_workallocation_id_seq OWNED BY licensing_workallocation.id;
 CREATE INDEX work_allocation_run ON licensing_workallocation (run_id, work_id);
 
-CREATE SEQUENCE licensing_allocation_id_seq AS bigint CACHE 100;
 CREATE TABLE licensing_allocation (
   run_date date NOT NULL,
   part_no integer NOT NULL,
-  id bigint NOT NULL DEFAULT nextval('public.licensing_allocation_id_seq'),
+  id bigint NOT NULL,
   run_id bigint NOT NULL,
   work_id bigint NOT NULL,
   claim_id bigint,
@@ -48,11 +48,10 @@ CREATE TABLE licensing_allocation (
   bumped boolean NOT NULL,
   held boolean NOT NULL CONSTRAINT allocation_held CHECK (
     held = (claim_id IS NULL) AND held = (split_part_id IS NULL)),
+  CONSTRAINT allocation_id_of_work CHECK (part_no > 0 AND id & 65535 = part_no),
   PRIMARY KEY (run_date, id)
 ) PARTITION BY RANGE (run_date);
-ALTER SEQUENCE licensing_allocation_id_seq OWNED BY licensing_allocation.id;
-CREATE INDEX allocation_run ON licensing_allocation (run_id, work_id);
-CREATE INDEX allocation_account ON licensing_allocation (account_id, run_date, id);
+CREATE INDEX allocation_account ON licensing_allocation (account_id, run_date);
 REVOKE UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON licensing_workallocation, licensing_allocation FROM licet_app;
 """
 
@@ -120,9 +119,11 @@ DECLARE
 BEGIN
   SELECT * INTO run FROM public.licensing_allocationrun r WHERE r.id = NEW.id;
   SELECT count(*) AS number, coalesce(sum(a.amount), 0) AS total INTO parts
-  FROM public.licensing_allocation a WHERE a.run_date = NEW.run_date AND a.run_id = NEW.id;
+  FROM public.licensing_allocation a WHERE a.run_date = run.run_date AND a.run_id = run.id
+    AND a.id BETWEEN run.first_row << 16 AND (run.last_row + 1) << 16;
   SELECT count(*) AS number, coalesce(sum(a.amount), 0) AS total INTO works
-  FROM public.licensing_workallocation a WHERE a.run_date = NEW.run_date AND a.run_id = NEW.id;
+  FROM public.licensing_workallocation a WHERE a.run_date = run.run_date AND a.run_id = run.id
+    AND a.id BETWEEN run.first_row AND run.last_row;
   IF parts.total <> run.pool_micro OR works.total <> run.pool_micro OR parts.number <> run.rows
      OR works.number <> run.works OR length(run.output_hash) <> 64 OR (run.entry_id IS NULL) <> (run.pool_micro = 0) THEN
     RAISE EXCEPTION 'run % divides % micro over % works and % rows, but its works sum to % and its rows to %',

@@ -28,6 +28,8 @@ class AllocationRun(Named):
     pool_micro = models.BigIntegerField()
     weight_total = models.BigIntegerField(default=0)  # of the works as used: their number where all weights are 0
     works_cut = models.BigIntegerField(default=0)  # how many works got one micro more
+    first_row = models.BigIntegerField(default=0)  # ids of its work rows lie from here
+    last_row = models.BigIntegerField(default=0)  # to here
     works = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     rule_version = models.CharField(max_length=40)
@@ -60,7 +62,10 @@ class HeldShare(models.Model):
 
 
 class Allocation(models.Model):
-    """One payee's part of one work in one run, micro units, with every number that led to it. Partitioned by date."""
+    """One payee's part of one work in one run, micro units, with every number that led to it. Partitioned by date.
+
+    `id` is the id of the work's row times 65,536 plus the part number: the parts of a work are one range of the key.
+    """
 
     pk = CompositePrimaryKey("run_date", "id")
     run_date = models.DateField()

@@ -25,6 +25,7 @@ from licensing.royalties import division, hashing, rules
 from licensing.royalties.models import AllocationRun
 
 KIND = "payment"
+FILLED = ("weight_total", "works_cut", "first_row", "last_row", "works", "rows", "entry", "input_hash", "output_hash")
 
 # Everybody whom the frozen splits of the quote name; party null: the part is unallocated.
 PAYEES = """
@@ -54,7 +55,6 @@ def allocate(*, payment_id: str, actor: Actor, at: datetime) -> AllocationRun:
             return earlier
         _check_ready(payment, order)
         run = _open(payment, order, at)
-        _hold(run, at)
         _divide(run, actor, at)
         audit.record(
             actor=actor, act="royalties.allocated", subject=run.name_id, at=at, organisation_id=order.organisation_id,
@@ -101,29 +101,34 @@ def _open(payment: Payment, order: Order, at: datetime) -> AllocationRun:
     )  # fmt: skip
 
 
-def _hold(run: AllocationRun, at: datetime) -> None:
-    cells = orders.cells_of(run.order.quote, at)
-    crooked = division.hold(run, actions=cells.actions, territories=cells.territories)
-    if crooked:
-        seen = [f"{ids.encode('wrk', work)}: {ppm}" for work, ppm in crooked]
-        reasons = [Reason("shares_do_not_sum", "The shares make no whole.", "", one, "1000000") for one in seen]
-        raise Refused("shares_do_not_sum", "The quoted shares of some works do not make a whole.", reasons)
-
-
 def _divide(run: AllocationRun, actor: Actor, at: datetime) -> None:
     """Both levels, the entry and the hashes; fills the run in, once."""
     measured = division.measure(run)
-    division.settings_for(measured[0])
-    if measured[0]:
-        works = division.divide_works(run, measured)
-        run.works, run.weight_total, run.works_cut = works.count, works.weight_total, works.cut
-        run.rows = division.divide_parts(run, _accounts(run))
+    division.settings_for(measured.works)
+    plain = _hold(run, at) == 0 and measured.plain
+    if not plain:
+        _check_whole(run)
+    if measured.works:
+        division.divide_works(run, measured)
+        division.divide_parts(run, _accounts(run), plain=plain)
     elif run.pool_micro:
         raise Refused("nobody_to_pay", f"{run.order.name_id} has a pool, but none of its works has a licensor.")
     run.entry = _post(run, actor, at)
     run.input_hash, run.output_hash = hashing.of_run(run)
-    run.save(update_fields=["works", "weight_total", "works_cut", "rows", "entry", "input_hash", "output_hash"])
+    run.save(update_fields=FILLED)
     division.statistics(run.works)
+
+
+def _hold(run: AllocationRun, at: datetime) -> int:
+    cells = orders.cells_of(run.order.quote, at)
+    return division.hold(run, actions=cells.actions, territories=cells.territories)
+
+
+def _check_whole(run: AllocationRun) -> None:
+    seen = [f"{ids.encode('wrk', work)}: {ppm}" for work, ppm in division.crooked(run)]
+    if seen:
+        reasons = [Reason("shares_do_not_sum", "The shares make no whole.", "", one, "1000000") for one in seen]
+        raise Refused("shares_do_not_sum", "The quoted shares of some works do not make a whole.", reasons)
 
 
 def _accounts(run: AllocationRun) -> list[tuple[int | None, int | None, int]]:

@@ -66,6 +66,7 @@ def organisation(kind: str) -> Organisation:
 def sell(
     sold: Sequence[Sold], *, works_minor: int | None = None, fee_minor: int = 0, tax_minor: int = 0, payees: int = 3,
     livemode: bool = False, payments: Sequence[int] | None = None, currency: str = "usd",
+    granted: bool = True,
 ) -> Sale:  # fmt: skip
     """Build a granted order; `payments` are captured minor amounts (default: one of the total), not yet divided."""
     holder, licensee = organisation("rights_holder"), organisation("licensee")
@@ -82,7 +83,8 @@ def sell(
         public_id=fresh(AT), created_at=AT, organisation=licensee, livemode=livemode, quote=quote, idem="once",
         currency=currency, total_minor=quote.total_minor, status="granted", secured_at=AT,
     )  # fmt: skip
-    _grant(order)
+    if granted:
+        _grant(order)
     sale = Sale(order, works, claims, parties)
     for amount in payments if payments is not None else [quote.total_minor]:
         sale.payments.append(pay(order, amount))

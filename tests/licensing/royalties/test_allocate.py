@@ -11,7 +11,6 @@ from django.db import connection
 from accounts.errors import Refused
 from accounts.unit import unit
 from licensing.events.models import DomainEvent
-from licensing.grants.models import Grant
 from licensing.kernel import split
 from licensing.ledger import queries as books
 from licensing.ledger.models import LedgerEntry
@@ -191,8 +190,8 @@ def test_only_captured_money_of_granted_orders_is_divided() -> None:
         Payment.objects.update(status="pending")
         refused("payment_not_captured", sale.payments[0])
         Payment.objects.update(status="captured")
-        Grant.objects.all().delete()
-        assert refused("order_not_granted", sale.payments[0]).retryable
+        ungranted = sell([Sold(10_000_000)], granted=False)
+        assert refused("order_not_granted", ungranted.payments[0]).retryable
         with pytest.raises(Refused, match="no payment"):
             services.allocate(payment_id="pay_nonsense", actor=ACTOR, at=AT)
 
