@@ -28,6 +28,8 @@ def visible(actor: Actor) -> QuerySet[Work]:
     rows = Work.objects.select_related("catalogue", "imprint", "organisation").filter(livemode=actor.livemode)
     if actor.scope == "all":
         return rows
+    if actor.organisation_id is None:
+        return rows.exclude(status="draft")
     return rows.filter(~Q(status="draft") | Q(organisation_id=actor.organisation_id))
 
 
@@ -43,7 +45,7 @@ def listed(rows: QuerySet[Work]) -> QuerySet[Work]:
 def catalogues(actor: Actor) -> QuerySet[Catalogue]:
     """Catalogues the actor owns, or all of its mode for the house."""
     rows = Catalogue.objects.select_related("organisation").filter(livemode=actor.livemode).order_by("id")
-    return rows if actor.scope == "all" else rows.filter(organisation_id=actor.organisation_id)
+    return rows if actor.scope == "all" else rows.filter(organisation_id=actor.tenant)
 
 
 def find_catalogue(ref: str, *, actor: Actor) -> Catalogue:

@@ -1,7 +1,7 @@
 """Reading a stranger's file in a process of its own, with limits: a hostile file can end its child, never the worker.
 
-The child gets no environment but the path to this code: no settings, no secrets, no database. It writes JSON lines into a
-file; nothing is believed before its last line says that the whole upload was read.
+The child gets no environment but the path to this code: no settings, no secrets, no database. It writes JSON lines into
+a file; nothing is believed before its last line says that the whole upload was read.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _CODE: Final = Path(__file__).resolve().parents[2]
 def run(path: Path, *, asked_format: str, into: Path, memory: int = MEMORY) -> Path:
     """Validate the file at `path` in a child; returns a new file of JSON lines in the folder `into`.
 
-    Each line is one record (`line`); the last is {"end": ...} with the file's facts. Raises Refused("file_refused") for a
-    file that must be refused whole, also when the child ran out of memory or time. The caller removes the file.
+    Each line is one record (`line`); the last is {"end": ...} with the file's facts. Raises Refused("file_refused") for
+    a file that must be refused whole, also when the child ran out of memory or time. The caller removes the file.
     """
     with tempfile.NamedTemporaryFile(dir=into, suffix=".jsonl", delete=False) as made:
         spool = Path(made.name)
@@ -70,7 +70,7 @@ def _judge(code: int, said: str, spool: Path) -> None:
         return
     if "refused" in last:
         one = last["refused"]
-        line, column = (one["pointer"].split(" ")[0].split(":") + ["", ""])[:2]
+        line, column = [*one["pointer"].split(" ")[0].split(":"), "", ""][:2]
         issues.refuse(
             one["code"], line=int(line or 0), column=int(column or 0), path=one["pointer"].partition(" ")[2],
             seen=one["seen"], expected=one["expected"],

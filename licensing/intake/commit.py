@@ -1,4 +1,4 @@
-"""The good records of an import into the catalogue, batch by batch; each batch is one transaction and may be repeated."""
+"""The good records of an import into the catalogue, batch by batch; each is one transaction and may be repeated."""
 
 from __future__ import annotations
 

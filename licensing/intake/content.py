@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 from django.db import connection
 
@@ -41,7 +41,8 @@ SELECT work_id, name, said FROM (
 ) named ORDER BY said, work_id
 """
 _MISSING = """
-INSERT INTO licensing_importissue (record_import_id, record_number, code, severity, line, "column", path, seen, expected)
+INSERT INTO licensing_importissue (record_import_id, record_number, code, severity, line, "column", path, seen,
+  expected)
 SELECT r.record_import_id, r.number, 'content_missing', 'warning', r.line, NULL, 'content_file',
   coalesce(e.record->>'content_file', ''), r.ref || '.txt' FROM licensing_importrecord r
 JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref AND e.ended_at IS NULL
@@ -74,8 +75,8 @@ def attach_folder(
 ) -> Attached:
     """Attach every text file of a folder or zip to the work it is named after; a file without a work is only reported.
 
-    Records of `record_import` (default: the catalogue's latest committed import) whose work has no content afterwards get
-    the issue `content_missing`; it goes away when the file comes. Sending the same files again changes nothing.
+    Records of `record_import` (default: the catalogue's latest committed import) whose work has no content afterwards
+    get the issue `content_missing`; it goes away when the file comes. Sending the same files again changes nothing.
     Raises Refused("archive_unsafe") or Refused("not_found").
     """
     with unit(actor):
@@ -111,7 +112,7 @@ def note_missing(*, catalogue: Catalogue, record_import: Import | None, actor: A
         return [expected.removesuffix(".txt") for expected in rows.values_list("expected", flat=True)]
 
 
-def files(source: Path) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]]]:
+def files(source: Path) -> Iterator[tuple[str, AbstractContextManager[BinaryIO]]]:
     """Name and opener of every text file in a folder (not below it) or a zip, by name.
 
     Raises Refused("archive_unsafe") for absolute or climbing names, links, or more than RATIO and TOTAL allow.
@@ -129,7 +130,7 @@ def files(source: Path) -> Iterator[tuple[str, AbstractContextManager[IO[bytes]]
         _check(entries)
         for entry in sorted(entries, key=lambda one: one.filename):
             if PurePosixPath(entry.filename).suffix.casefold() in SUFFIXES:
-                yield PurePosixPath(entry.filename).name, archive.open(entry)
+                yield PurePosixPath(entry.filename).name, cast("BinaryIO", archive.open(entry))
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:
@@ -139,7 +140,8 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
         if parts.is_absolute() or ".." in parts.parts or linked or ":" in entry.filename:
             raise _unsafe(entry.filename, "a plain name inside the archive")
         if entry.file_size > RATIO * max(entry.compress_size, 1):
-            raise _unsafe(f"{entry.filename}: {entry.file_size} of {entry.compress_size} bytes", f"at most {RATIO} times")
+            seen = f"{entry.filename}: {entry.file_size} of {entry.compress_size} bytes"
+            raise _unsafe(seen, f"at most {RATIO} times")
     total = sum(entry.file_size for entry in entries)
     if total > TOTAL:
         raise _unsafe(f"{total} bytes unpacked", f"at most {TOTAL}")
@@ -161,12 +163,12 @@ def _works_by_name(catalogue: Catalogue) -> Mapping[str, Work]:
 
 
 def _attach(
-    done: Attached, name: str, work: Work, held: str, opened: AbstractContextManager[IO[bytes]], actor: Actor,
+    done: Attached, name: str, work: Work, held: str, opened: AbstractContextManager[BinaryIO], actor: Actor,
     at: datetime,
 ) -> None:  # fmt: skip
     try:
         with opened as stream:
-            content = assets.receive(stream, filename=name)  # type: ignore[arg-type]  # a zip entry reads like any file
+            content = assets.receive(stream, filename=name)
     except Refused as refused:
         done.refused[name] = refused.code
         return

@@ -7,7 +7,7 @@ names that begin with an underscore are derived by us (index words, comparison k
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -25,8 +25,8 @@ _BESIDE: Final = (
 _FIELDS: Final = frozenset(
     {
         "title", "subtitle", "language", "form", "contributors", "publisher", "imprint", "publication_date",
-        "publication_country", "subjects", "identifiers", "measures", "licences", "signals", "sales_rights", "relations",
-        "extra", *_BESIDE,
+        "publication_country", "subjects", "identifiers", "measures", "licences", "signals", "sales_rights",
+        "relations", "extra", *_BESIDE,
     }
 )  # fmt: skip
 _SAME_WORK: Final = frozenset({"alternative_format", "based_on_print", "available_as_electronic"})
@@ -170,19 +170,18 @@ def _keys(record: Record) -> Iterator[tuple[str, str, str]]:
     if record.composition != "single" or record.notification == "delete":
         return
     named = [one.identifier for one in record.identifiers if one.level == "work"]
+    named += _related(record, {"manifestation_of"})
     same = signature(record)
-    ids = list(record.matching)
-    for relation in record.relations:
-        if relation.kind == "manifestation_of":
-            named.extend(relation.identifiers)
-        elif relation.kind in _SAME_WORK and relation.code.startswith("product"):
-            ids.extend(relation.identifiers)
     for one in named:
         if one.valid:
             yield "work", f"{one.scheme}:{one.value}", record.language or "und"
-    for one in ids:
+    for one in (*record.matching, *_related(record, _SAME_WORK)):
         if one.valid:
             yield "id", f"{one.scheme}:{one.value}", same
+
+
+def _related(record: Record, kinds: Collection[str]) -> list[Identifier]:
+    return [one for relation in record.relations if relation.kind in kinds for one in relation.identifiers]
 
 
 def _digest(*parts: str) -> str:

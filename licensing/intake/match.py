@@ -31,9 +31,9 @@ class Key:
 def group(keys: Iterable[Key], existing: Mapping[tuple[str, str, str], str]) -> dict[int, str]:
     """The own id of the work each record belongs to; records that are joined with nothing are left out.
 
-    `existing` says which own id in the catalogue already answers to a key. A group takes, in this order, the work that is
-    there (the smallest own id when the keys name several: existing works are never merged here), the work id its sender
-    gave, the smallest reference. The same records in another order give the same answer.
+    `existing` says which own id in the catalogue already answers to a key. A group takes, in this order, the work that
+    is there (the smallest own id when the keys name several: existing works are never merged here), the work id its
+    sender gave, the smallest reference. The same records in another order give the same answer.
     """
     listed = list(keys)
     leader = _Sets()

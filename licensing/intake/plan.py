@@ -1,8 +1,8 @@
 """What an import would do: its records into the database, and an outcome for each against what the catalogue holds.
 
-Everything is set-based: COPY for the records, a fixed number of statements for the outcomes, whatever the size. Look-ups
-are written as LATERAL with LIMIT: they stay index look-ups also right after a large import, when the planner knows
-nothing of the new rows yet (`+ 0` keeps it from the catalogue's own index, which finds everything).
+Everything is set-based: COPY for the records, a fixed number of statements for the outcomes, whatever the size.
+Look-ups are written as LATERAL with LIMIT: they stay index look-ups also right after a large import, when the planner
+knows nothing of the new rows yet (`+ 0` keeps it from the catalogue's own index, which finds everything).
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ WITH said AS (
   UNION
   SELECT s.kind, s.key, s.signature, w.own_id FROM said s, LATERAL (
     SELECT w.own_id FROM licensing_work w
-    WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = regexp_replace(s.key, '^own:', '') AND w.language = s.signature
+    WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = regexp_replace(s.key, '^own:', '')
+      AND w.language = s.signature
     LIMIT 1) w
   WHERE s.kind = 'work'
 )
@@ -112,7 +113,7 @@ WHERE record_import_id = %(import)s AND record IS NOT NULL AND outcome IN ('new'
 
 
 def store(found: Import, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Write the child's lines as records and issues, in place of those of an earlier try; returns the child's last line.
+    """Write the child's lines as records and issues, in place of those of an earlier try; returns its last line.
 
     Needs an open unit. `ImportRecord.record` holds {kind, set, erase, keys} until the commit.
     """
@@ -185,7 +186,7 @@ def counts(found: Import) -> tuple[int, dict[str, int], dict[str, int]]:
             "SELECT code, count(*) FROM licensing_importissue WHERE record_import_id = %s GROUP BY 1 ORDER BY 1",
             [found.pk],
         )
-        codes = {code: times for code, times in cursor.fetchall()}
+        codes = dict(cursor.fetchall())
     outcomes = dict.fromkeys(OUTCOMES, 0) | {outcome: times for outcome, times, _ in rows}
     outcomes["warned"] = sum(warned for _, _, warned in rows)
     return sum(times for _, times, _ in rows), outcomes, codes

@@ -29,7 +29,7 @@ def visible(actor: Actor) -> QuerySet[Import]:
     """The imports an actor may know of, newest first. Needs an open unit when it is read."""
     rows = Import.objects.select_related("upload", "catalogue__organisation").filter(livemode=actor.livemode)
     if actor.scope != "all":
-        rows = rows.filter(organisation_id=actor.organisation_id)
+        rows = rows.filter(organisation_id=actor.tenant)
     return rows.order_by("-id")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -124,8 +125,8 @@ def commit(*, record_import: Import, actor: Actor, at: datetime, all_or_nothing:
     """Put the good records into the catalogue and register their works; the bad ones stay behind with their issues.
 
     Works, editions, identifiers, contributors, facts, relations; opt-outs as reservations, licences as assertions; no
-    claim. Outcomes are decided again first: the catalogue may have moved since validation. Safe to repeat; an import that
-    is committed stays as it is. Raises as `begin_commit`.
+    claim. Outcomes are decided again first: the catalogue may have moved since validation. Safe to repeat; an import
+    that is committed stays as it is. Raises as `begin_commit`.
     """
     with unit(actor):
         found = _get(record_import.name_id)
@@ -163,8 +164,8 @@ def cancel(*, record_import: Import, actor: Actor, at: datetime) -> Import:
 def revert(*, record_import: Import, actor: Actor, at: datetime) -> Import:
     """Take a committed import back: its new works go, changed records say again what they said before.
 
-    Raises Refused("state_conflict") unless committed, and Refused("import_in_use") when a right, a decision or a licence
-    depends on one of its works, or a later import spoke about the same records.
+    Raises Refused("state_conflict") unless committed, and Refused("import_in_use") when a right, a decision or a
+    licence depends on one of its works, or a later import spoke about the same records.
     """
     with unit(actor):
         Catalogue.objects.select_for_update().get(pk=record_import.catalogue_id)
@@ -199,10 +200,7 @@ def _refuse(found: Import, refused: Refused, *, actor: Actor, at: datetime) -> I
     stored = {
         "code": refused.code,
         "message": refused.message,
-        "reasons": [
-            {"code": one.code, "message": one.message, "pointer": one.pointer, "seen": one.seen, "expected": one.expected}
-            for one in refused.reasons
-        ],
+        "reasons": [asdict(one) for one in refused.reasons],
     }
     with unit(actor):
         states.advance(found, "refused", actor=actor, at=at, refusal=stored)

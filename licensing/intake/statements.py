@@ -1,8 +1,9 @@
 """The SQL of a commit: one batch of import records into the catalogue with a fixed number of statements.
 
 Every statement takes the same parameters: import, catalogue, organisation, livemode, low, high (record numbers), at.
-`licet_batch` holds the batch's records with the merged record `f`, `licet_touched` the works whose facts changed with the
-record they now go by: of the edition with the smallest reference that has not ended, so that order never matters. Look-ups are LATERAL with OFFSET 0 or LIMIT, see `plan`.
+`licet_batch` holds the batch's records with the merged record `f`, `licet_touched` the works whose facts changed with
+the record they now go by: of the edition with the smallest reference that has not ended, so that order never matters.
+Look-ups are LATERAL with OFFSET 0 or LIMIT, see `plan`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 
 BEGIN: Final = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS licet_batch (id bigint, number bigint, ref text, own_id text, work_id bigint, "
-    "kind text, f jsonb, sha256 text, imprint_id bigint, edition_id bigint)",
+    """
+CREATE TEMPORARY TABLE IF NOT EXISTS licet_batch (id bigint, number bigint, ref text, own_id text, work_id bigint,
+  kind text, f jsonb, sha256 text, imprint_id bigint, edition_id bigint)
+""",
     "CREATE TEMPORARY TABLE IF NOT EXISTS licet_touched (work_id bigint, ref text, f jsonb)",
     "TRUNCATE licet_batch, licet_touched",
     """
@@ -64,7 +67,8 @@ INSERT INTO licensing_fact (party_id, kind, not_before, not_after, place, source
 SELECT DISTINCT p.id, d.kind, (d.fact->>'from')::date, (d.fact->>'to')::date, '', 'record ' || b.ref || ': ' ||
   coalesce(d.fact->>'source', ''), %(at)s
 FROM licet_batch b, jsonb_array_elements(b.f->'contributors') c
-JOIN licensing_party p ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s AND p.own_key = c->>'party',
+JOIN licensing_party p ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s
+  AND p.own_key = c->>'party',
 LATERAL (VALUES ('birth', c->'born'), ('death', c->'died')) d (kind, fact)
 WHERE d.fact ? 'from' AND NOT EXISTS (
   SELECT FROM licensing_fact f WHERE f.party_id = p.id AND f.kind = d.kind AND f.not_before = (d.fact->>'from')::date
@@ -93,23 +97,19 @@ WORK: Final[Mapping[str, str]] = {
     "words_index": "array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(coalesce(f->'_title', '[]') || "
     "coalesce(f->'_people', '[]') || coalesce(f->'_subjects', '[]') || coalesce(f->'_house', '[]'))))",
 }
-_NAMES = ", ".join(WORK)
-_VALUES = ", ".join(WORK.values())
-_ASSIGNED = ", ".join(f"{name} = {value}" for name, value in WORK.items())
-
 WORKS: Final = (
-    f"""
+    """
 WITH made AS (
   INSERT INTO licensing_work (public_id, created_at, organisation_id, livemode, catalogue_id, own_id, imprint_id,
-    retracted, court_order, status, record_sha256, {_NAMES})
+    retracted, court_order, status, record_sha256, @names)
   SELECT DISTINCT ON (own_id) licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, %(catalogue)s, own_id,
-    imprint_id, false, false, 'draft', sha256, {_VALUES}
+    imprint_id, false, false, 'draft', sha256, @values
   FROM licet_batch WHERE work_id IS NULL AND kind <> 'delete' ORDER BY own_id, ref COLLATE "C"
   ON CONFLICT (catalogue_id, own_id) DO NOTHING RETURNING id, own_id)
 INSERT INTO licet_touched
 SELECT DISTINCT ON (m.id) m.id, b.ref, b.f FROM made m JOIN licet_batch b USING (own_id)
 ORDER BY m.id, b.ref COLLATE "C"
-""",
+""".replace("@names", ", ".join(WORK)).replace("@values", ", ".join(WORK.values())),
     """
 UPDATE licet_batch b SET work_id = (
   SELECT w.id FROM licensing_work w WHERE w.catalogue_id + 0 = %(catalogue)s AND w.own_id = b.own_id)
@@ -123,7 +123,8 @@ EDITIONS: Final = (
 INSERT INTO licensing_edition (public_id, created_at, organisation_id, livemode, work_id, record_ref, publisher,
   imprint_name, medium, published_not_before, published_not_after, record, record_sha256)
 SELECT licet_uuid7(%(at)s), %(at)s, %(organisation)s, %(livemode)s, work_id, ref, coalesce(f->>'publisher', ''),
-  coalesce(f->>'imprint', ''), '', (f->'publication_date'->>'from')::date, (f->'publication_date'->>'to')::date, f, sha256
+  coalesce(f->>'imprint', ''), '', (f->'publication_date'->>'from')::date, (f->'publication_date'->>'to')::date, f,
+  sha256
 FROM licet_batch WHERE kind <> 'delete'
 ON CONFLICT (work_id, record_ref) DO UPDATE SET publisher = EXCLUDED.publisher, imprint_name = EXCLUDED.imprint_name,
   published_not_before = EXCLUDED.published_not_before, published_not_after = EXCLUDED.published_not_after,
@@ -145,8 +146,8 @@ DELETE FROM licensing_identifier WHERE id IN (
 """,
     """
 INSERT INTO licensing_identifier (edition_id, scheme, value, sent, valid, container)
-SELECT DISTINCT ON (b.edition_id, i->>'scheme', i->>'value') b.edition_id, left(i->>'scheme', 10), left(i->>'value', 300),
-  left(i->>'sent', 300), (i->>'valid')::boolean, i->>'level' = 'container'
+SELECT DISTINCT ON (b.edition_id, i->>'scheme', i->>'value') b.edition_id, left(i->>'scheme', 10),
+  left(i->>'value', 300), left(i->>'sent', 300), (i->>'valid')::boolean, i->>'level' = 'container'
 FROM licet_batch b, jsonb_array_elements(b.f->'identifiers') i
 WHERE b.kind <> 'delete' AND i->>'level' <> 'work' ORDER BY b.edition_id, i->>'scheme', i->>'value', i->>'level' DESC
 ON CONFLICT DO NOTHING
@@ -155,21 +156,21 @@ ON CONFLICT DO NOTHING
 
 # A work goes by one of its records; where that record is another one now, or says something else, the work follows.
 FOLLOW: Final = (
-    f"""
+    """
 WITH main AS (
   SELECT e.work_id, e.record_ref, e.record AS f, e.record_sha256
   FROM (SELECT DISTINCT work_id FROM licet_batch) b, LATERAL (
     SELECT * FROM licensing_edition e WHERE e.work_id = b.work_id
     ORDER BY (e.ended_at IS NOT NULL), e.record_ref COLLATE "C" LIMIT 1) e
 ), moved AS (
-  UPDATE licensing_work w SET record_sha256 = main.record_sha256, imprint_id = coalesce(i.id, w.imprint_id), {_ASSIGNED}
+  UPDATE licensing_work w SET record_sha256 = main.record_sha256, imprint_id = coalesce(i.id, w.imprint_id), @assigned
   FROM main LEFT JOIN licensing_imprint i
     ON i.organisation_id = %(organisation)s AND i.livemode = %(livemode)s AND i.name = main.f->>'imprint'
   WHERE w.id = main.work_id AND w.record_sha256 <> main.record_sha256
   RETURNING w.id)
 INSERT INTO licet_touched SELECT main.work_id, main.record_ref, main.f FROM main JOIN moved ON moved.id = main.work_id
 WHERE NOT EXISTS (SELECT FROM licet_touched t WHERE t.work_id = main.work_id)
-""",
+""".replace("@assigned", ", ".join(f"{name} = {value}" for name, value in WORK.items())),
     "ANALYZE licet_touched",
     """
 DELETE FROM licensing_contributor WHERE id IN (

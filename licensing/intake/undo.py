@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, connection, transaction
 
@@ -23,8 +23,10 @@ WHERE r.record_import_id = %(import)s AND r.outcome = 'new' AND r.work_id IS NOT
     SELECT FROM licensing_importrecord n WHERE n.record_import_id = %(import)s AND n.outcome = 'new'
       AND n.work_id = e.work_id AND n.ref = e.record_ref))
 """
-_TOUCHED = "SELECT DISTINCT work_id FROM licensing_importrecord WHERE record_import_id = %(import)s AND outcome <> 'unchanged' AND work_id IS NOT NULL"
-_SOLD = f"SELECT count(*) FROM licensing_encumbrance WHERE work_id IN ({_TOUCHED})"  # noqa: S608 -- our own text
+_SOLD = """
+SELECT count(*) FROM licensing_encumbrance WHERE work_id IN (
+  SELECT work_id FROM licensing_importrecord WHERE record_import_id = %(import)s AND outcome <> 'unchanged')
+"""
 _LATER = """
 SELECT count(*) FROM licensing_importrecord later
 JOIN licensing_import i ON i.id = later.record_import_id AND i.catalogue_id = %(catalogue)s AND i.status = 'committed'
@@ -34,8 +36,14 @@ WHERE i.id <> %(import)s AND i.committed_at > %(committed_at)s AND later.outcome
 """
 # What an import made itself goes with it; anything else that refers to a work stops the revert.
 _DELETE: Final = (
-    "DELETE FROM licensing_reservation r USING licet_gone g WHERE r.work_id = g.work_id AND r.evidence->>'import' = %(name)s",
-    "DELETE FROM licensing_openlicence r USING licet_gone g WHERE r.work_id = g.work_id AND r.evidence->>'import' = %(name)s",
+    """
+DELETE FROM licensing_reservation r USING licet_gone g
+WHERE r.work_id = g.work_id AND r.evidence->>'import' = %(name)s
+""",
+    """
+DELETE FROM licensing_openlicence r USING licet_gone g
+WHERE r.work_id = g.work_id AND r.evidence->>'import' = %(name)s
+""",
     "DELETE FROM licensing_duplicate d USING licet_gone g WHERE d.work_id = g.work_id OR d.other_id = g.work_id",
     "DELETE FROM licensing_workrelation d USING licet_gone g WHERE d.work_id = g.work_id OR d.of_id = g.work_id",
     "DELETE FROM licensing_contributor d USING licet_gone g WHERE d.work_id = g.work_id",
@@ -73,7 +81,7 @@ def undo(found: Import, *, at: datetime) -> None:
 
     Raises Refused("import_in_use"); nothing is changed then.
     """
-    about = {
+    about: dict[str, Any] = {
         "import": found.pk, "catalogue": found.catalogue_id, "name": found.name_id, "committed_at": found.committed_at,
         "organisation": found.organisation_id, "livemode": found.livemode, "at": at,
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """Licence strings as people write them -> SPDX or LicenseRef-, and what they let a model maker do. Pure.
 
-Only what is recognised exactly is recognised: names and links of the Creative Commons family, SPDX keys and expressions,
-and the known sentences of _PHRASES. Everything else is `unparsed`: stored and shown, never taken for a permission.
+Only what is recognised exactly is recognised: names and links of the Creative Commons family, SPDX keys and
+expressions, and the known sentences of _PHRASES. Everything else is `unparsed`: stored and shown, never taken for a
+permission.
 Sources: spdx.org/licenses (through the license-expression package), creativecommons.org/licenses, rightsstatements.org.
 """
 
@@ -51,7 +52,8 @@ _LINK: Final = re.compile(r"https?://(?:www\.)?(?:spdx\.org/licenses|opensource\
 _PHRASES: Final = {
     "cc0": "CC0-1.0", "cc-0": "CC0-1.0", "cc zero": "CC0-1.0", "cc0 1.0": "CC0-1.0", "cc0 1.0 universal": "CC0-1.0",
     "creative commons zero": "CC0-1.0", "apache 2.0": "Apache-2.0", "apache license 2.0": "Apache-2.0",
-    "apache license, version 2.0": "Apache-2.0", "apache2": "Apache-2.0", "mit license": "MIT", "the mit license": "MIT",
+    "apache license, version 2.0": "Apache-2.0", "apache2": "Apache-2.0", "mit license": "MIT",
+    "the mit license": "MIT",
     "gplv3": "GPL-3.0-only", "gplv2": "GPL-2.0-only", "bsd 3-clause": "BSD-3-Clause", "bsd 2-clause": "BSD-2-Clause",
     "unlicense": "Unlicense", "public domain mark": "LicenseRef-PDM", "public domain mark 1.0": "LicenseRef-PDM",
     "public domain": "LicenseRef-PublicDomain", "pd": "LicenseRef-PublicDomain",
@@ -59,7 +61,8 @@ _PHRASES: Final = {
     "版权所有": "LicenseRef-AllRightsReserved", "copyright": "LicenseRef-AllRightsReserved",
 }  # fmt: skip
 _FREE: Final = frozenset({"Permissive", "Public Domain", "Copyleft", "Copyleft Limited"})
-_UNATTRIBUTED: Final = frozenset({"CC0-1.0", "Unlicense", "0BSD", "WTFPL", "MIT-0", "PDDL-1.0", "CC-PDDC"})
+_WAIVERS: Final = frozenset({"CC0-1.0", "Unlicense", "0BSD", "WTFPL", "PDDL-1.0"})
+_UNATTRIBUTED: Final = _WAIVERS | {"MIT-0"}
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -139,14 +142,16 @@ def _judged(one: Licence) -> tuple[str, bool, bool, bool]:
 def _of_key(key: str) -> Licence:
     if key.startswith("CC-BY"):
         grade = "non_commercial" if "-NC" in key else "use_all"
-        return Licence(key, grade, True, "-SA" in key, "-ND" in key)  # noqa: FBT003 -- the fields are flags
+        return Licence(key, grade, attribution=True, share_alike="-SA" in key, no_derivatives="-ND" in key)
     category = _categories().get(key, "")
+    if category == "Public Domain" and key not in _WAIVERS:
+        return Licence(key, "none")  # somebody's word that it is free: evidence, not a licence
     if key.startswith("LicenseRef-") and not category:
         return Licence(key, "none")
     if category not in _FREE:
         return Licence(key, _restricted(key) if category else "unparsed", attribution=bool(category))
     return Licence(
-        key, "use_all", attribution=key not in _UNATTRIBUTED and category != "Public Domain",
+        key, "use_all", attribution=key not in _UNATTRIBUTED,
         share_alike=category.startswith("Copyleft"),
     )  # fmt: skip
 

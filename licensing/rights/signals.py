@@ -64,8 +64,8 @@ def reserve(
 
 
 def restricted(signal: str) -> int:
-    """The actions a signal such as `onix:145:11` restricts, by the crosswalk; mining and all training when it is unknown
-    there, since a reservation we do not understand is not a smaller one.
+    """The actions a signal such as `onix:145:11` restricts, by the crosswalk; mining and all training when it is
+    unknown there, since a reservation we do not understand is not a smaller one.
     """
     standard, _, term = signal.rpartition(":")
     found = vocabulary.cross(standard.replace(":", "_"), term, "restricts")
@@ -75,7 +75,7 @@ def restricted(signal: str) -> int:
 def assert_licences(said: Sequence[Said], *, catalogue: Catalogue, source: str, actor: Actor, at: datetime) -> int:
     """Record every open licence the records name and that is not recorded yet; returns how many.
 
-    `value` is {expression, url, layer, start: {from}, source}. First-hand when the sender is owner or agent of the works.
+    `value` is {expression, url, layer, start: {from}, source}. First-hand when the sender is owner or agent.
     """
     if not said:
         return 0

@@ -101,7 +101,7 @@ def matching(question: Question, *, actor: Actor) -> QuerySet[Work]:
 
 
 def _says(asked: str) -> Any:
-    return _Matches(F("words_index"), RawSQL("%s::tsquery", [asked]), output_field=BooleanField())  # noqa: S611 -- a parameter
+    return _Matches(F("words_index"), RawSQL("%s::tsquery", [asked]), output_field=BooleanField())
 
 
 class _Matches(Func):

@@ -1,8 +1,9 @@
-"""`manage.py import_catalogue FILE... --organisation SLUG --catalogue NAME`: catalogues from files, with their content."""
+"""`manage.py import_catalogue FILE... --organisation SLUG --catalogue NAME`: catalogues and content."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--organisation", required=True, metavar="SLUG")
         parser.add_argument("--catalogue", required=True, metavar="NAME", help="name or slug")
         parser.add_argument("--create", action="store_true", help="make organisation and catalogue when they are new")
-        parser.add_argument("--role", default="owner", help="of the sender in a new catalogue: owner, agent, distributor")
+        parser.add_argument("--role", default="owner", help="in a new catalogue: owner, agent, distributor")
         parser.add_argument("--format", default="auto", dest="asked_format")
         parser.add_argument("--mode", default="upsert")
         parser.add_argument("--content", metavar="DIR", help="folder or zip of <isbn13 or own id>.txt")
@@ -62,12 +63,10 @@ class Command(BaseCommand):
 
     def _dry_run(self, options: dict[str, Any], actor: Actor) -> dict[str, Any]:
         answer: dict[str, Any] = {}
-        try:
-            with unit(actor):
-                answer = self._run(options, actor)
-                raise _DryRun
-        except _DryRun:
-            return answer
+        with suppress(_DryRun), unit(actor):
+            answer = self._run(options, actor)
+            raise _DryRun
+        return answer
 
     def _run(self, options: dict[str, Any], actor: Actor) -> dict[str, Any]:
         with unit(actor):
@@ -131,8 +130,13 @@ def _text(answer: dict[str, Any]) -> str:
     lines = []
     for found in answer["files"]:
         counts = ", ".join(f"{count} {name}" for name, count in found["outcomes"].items() if count)
-        lines.append(f"{found['path']}: {found['format'] or 'refused'} {found['version']}, {found['records']} records: {counts}")
-        lines += [f"  {one['line']}:{one['column']} {one['severity']} {one['code']}: {one['message']}" for one in found["issues"]]
+        kind = f"{found['format']} {found['version']}".strip() or "refused"
+        lines.append(f"{found['path']}: {kind}, {found['records']} records: {counts}")
+        lines += [_issue_text(one) for one in found["issues"]]
     works = answer["works"]
     lines.append(f"works {works['before']} -> {works['after']}" + (" (dry run)" if answer["dry_run"] else ""))
     return "\n".join(lines)
+
+
+def _issue_text(one: dict[str, Any]) -> str:
+    return f"  {one['line']}:{one['column']} {one['severity']} {one['code']}: {one['message']}"
