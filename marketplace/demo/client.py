@@ -21,7 +21,8 @@ class Problem(Exception):
             " ".join(str(item[key]) for key in ("pointer", "message", "seen", "expected") if item.get(key))
             for item in body.get("errors", [])
         )
-        super().__init__(f"{status} {body.get('code')}: {body.get('detail')} {reasons}".strip())
+        said = f"{status} {body.get('code')} at {body.get('instance')}: {body.get('detail')} {reasons}"
+        super().__init__(said.strip())
         self.status = status
         self.code = str(body.get("code"))
         self.body = body
@@ -85,6 +86,8 @@ def _problem(body: bytes) -> Mapping[str, Any]:
         found = json.loads(body)
     except ValueError:
         found = None
+    if isinstance(found, dict) and isinstance(found.get("error"), dict):  # Stripe's shape
+        return {"code": found["error"].get("code"), "detail": found["error"].get("message")}
     return found if isinstance(found, dict) else {"code": "not_json", "detail": body[:300].decode(errors="replace")}
 
 

@@ -32,7 +32,7 @@ class Journey:
         operator = Client(self.url, members.found_house(self.material.operator, self.ring))
         self.step("The house is founded: operator, auditor, issuer keys, fee")
         catalogues, publishers = self._publish(operator)
-        developer = Client(self.url, members.join(operator, self.material.developer, self.ring))
+        developer = members.join(operator, self.material.developer, self.ring)["developer_admin"]
         cleared = buying.clear(developer, self.material.use, catalogues)
         counts = cleared.clearance["counts"]
         self.step("Cleared: " + ", ".join(f"{number} {name}" for name, number in counts.items()))
@@ -51,21 +51,21 @@ class Journey:
         self.tell(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def _publish(self, operator: Client) -> tuple[list[str], list[Client]]:
-        clients, found = [], []
+        staffs, found = [], []
         for publisher in self.material.publishers:
-            client = Client(self.url, members.join(operator, publisher.rights, self.ring))
-            done = publishing.publish(client, publisher)
+            staff = members.join(operator, publisher.rights, self.ring)
+            done = publishing.publish(staff["publisher_editor"], publisher)
             for file in done["imports"]:
                 said = ", ".join(f"{number} {name}" for name, number in file["outcomes"].items() if number)
                 self.step(f"{publisher.slug}: {file['file']}, {file['records']} records: {said or file['status']}")
-            clients.append(client)
+            staffs.append(staff)
             found.append(done)
-        for publisher, client, done in zip(self.material.publishers, clients, found, strict=True):
+        for publisher, staff, done in zip(self.material.publishers, staffs, found, strict=True):
             if not done["stated"]:
-                stated = publishing.state_rights(client, publisher)
+                stated = publishing.state_rights(staff["publisher_editor"], staff["publisher_finance"], publisher)
                 said = ", ".join(f"{number} {name}" for name, number in stated.items() if number)
                 self.step(f"{publisher.slug}: {said}")
-        return [done["catalogue"] for done in found], clients
+        return [done["catalogue"] for done in found], [staff["publisher_finance"] for staff in staffs]
 
     def _pay_and_receive(self, developer: Client, order: str) -> dict[str, Any]:
         buying.pay_by_card(developer, order, self.stripe_url)

@@ -100,24 +100,24 @@ def _works(secret: str) -> bool:
     return True
 
 
-def join(operator: Client, who: Mapping[str, Any], ring: KeyRing) -> str:
-    """Register an organisation with its members over REST where missing; returns its first member's key."""
+def join(operator: Client, who: Mapping[str, Any], ring: KeyRing) -> dict[str, Client]:
+    """Register an organisation with its members over REST where missing; returns role -> a client with its key."""
     organisation = _organisation(operator, who["organisation"])
+    clients: dict[str, Client] = {}
     for member in who["members"]:
+        email = str(member["email"])
         for role in member["roles"]:
             operator.post(
                 f"/v1/organisations/{organisation}/members",
-                {"email": member["email"], "full_name": member["name"], "role": role,
-                 "password": ring.password(member["email"])},
-            )  # fmt: skip
-    email = str(who["members"][0]["email"])
-    if email not in ring.keys or not _answers(operator.url, ring.keys[email]):
-        made = operator.post(
-            "/v1/keys", {"organisation": organisation, "email": email, "label": "demo", "scopes": ["*"]}
-        )
-        ring.keys[email] = made["secret"]
+                {"email": email, "full_name": member["name"], "role": role, "password": ring.password(email)},
+            )
+        if email not in ring.keys or not _answers(operator.url, ring.keys[email]):
+            asked = {"organisation": organisation, "email": email, "label": "demo", "scopes": ["*"]}
+            ring.keys[email] = operator.post("/v1/keys", asked)["secret"]
+        for role in member["roles"]:
+            clients.setdefault(role, Client(operator.url, ring.keys[email]))
     ring.save()
-    return ring.keys[email]
+    return clients
 
 
 def _organisation(operator: Client, wanted: Mapping[str, Any]) -> str:

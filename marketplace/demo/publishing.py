@@ -56,23 +56,23 @@ def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
     return {"file": path.name, **{key: found[key] for key in ("status", "records", "outcomes", "issues_by_code")}}
 
 
-def state_rights(client: Client, publisher: Publisher) -> dict[str, int]:
-    """Declare everything of rights.json; returns how many of each."""
+def state_rights(editor: Client, finance: Client, publisher: Publisher) -> dict[str, int]:
+    """Declare everything of rights.json, each by whom the house trusts with it; returns how many of each."""
     rights = publisher.rights
     slug = rights["catalogue"]["slug"]
-    claims = [_claim(client, claim, slug) for claim in rights["claims"]]
+    claims = [_claim(finance, claim, slug) for claim in rights["claims"]]
     for split in rights["splits"]:
-        client.post("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
-    terms = {offer["key"]: _terms(client, offer) for offer in rights["terms"]}
+        finance.post("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
+    terms = {offer["key"]: _terms(finance, offer) for offer in rights["terms"]}
     for assignment in rights["assignments"]:
         body = {"level": assignment["level"], "target": work_ref(assignment["target"], assignment["level"])}
-        client.post(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
+        finance.post(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
     for reservation in rights["reservations"]:
-        _reserve(client, reservation)
+        _reserve(finance, reservation)
     for licence in rights["open_licences"]:
-        _licence(client, licence)
+        _licence(finance, licence)
     for fact in rights["facts"]:
-        client.post("/v1/facts", _fact(fact))
+        editor.post("/v1/facts", _fact(fact))
     return {name: len(rights[name]) for name in ("claims", "splits", "terms", "reservations", "open_licences", "facts")}
 
 
