@@ -56,7 +56,8 @@ OFFERS = f"""
 CREATE TEMP TABLE clr_offer ON COMMIT DROP AS
 SELECT v.id, licet_key(concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
   v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, v.offer @> %(today)s::date,
-  coalesce(least(v.training_days, %(window_days)s)::text, '-'), coalesce(least(v.retention_days, %(retention_days)s)::text, '-'),
+  v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false),
+  v.retention_days IS NULL OR coalesce(v.retention_days >= %(retention_days)s::int, false),
   v.survival, v.audience, 
   coalesce(v.audience_organisation_id = %(licensee_id)s, false), v.commercial, to_jsonb(v.distribution), v.exclusive,
   v.conditions, v.approval = 'manual', v.currency, v.price_measures,
