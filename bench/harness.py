@@ -57,16 +57,16 @@ class Sample:
         return f"{self.median:,.{digits}f} {unit} ({low:,.{digits}f}-{high:,.{digits}f})"
 
 
-def interleave(sides: Mapping[str, Callable[[], float]], repeats: int = REPEATS) -> dict[str, Sample]:
+def interleave(sides: Mapping[str, Callable[[], float]], repeats: int | None = None) -> dict[str, Sample]:
     """Run the sides A/B/A/B...; each returns the value it measured. Every second turn goes backwards.
 
     What slows the machine for a while slows both sides then.
     """
     values: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(repeats):
-        for name in sides if turn % 2 == 0 else reversed(sides):
+    for turn in range(repeats or REPEATS):
+        for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
             values[name].append(sides[name]())
-            progress(f"{name}: {turn + 1} of {repeats}")
+            progress(f"{name}: {turn + 1} of {repeats or REPEATS}")
     return {name: Sample(tuple(found)) for name, found in values.items()}
 
 
