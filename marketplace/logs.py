@@ -31,7 +31,9 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
             shared.append(structlog.processors.format_exc_info)
             renderer = structlog.processors.JSONRenderer()
         else:
-            renderer = structlog.dev.ConsoleRenderer(colors=False)
+            # Plain: the pretty one prints local variables, and with them secrets.
+            plain = structlog.dev.plain_traceback
+            renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
         super().__init__(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
