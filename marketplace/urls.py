@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from marketplace.api import health
+from marketplace.api import grants, health
 from marketplace.hooks import stripe
 
 handler404 = "marketplace.api.errors.not_found"
@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.live, name="livez"),
     path("readyz", health.ready, name="readyz"),
     path("hooks/stripe", stripe.receive, name="stripe-webhook"),
+    path(".well-known/licet-trust.json", grants.Trust.as_view(), name="trust"),
     path("v1/", include("marketplace.api.urls")),
 ]

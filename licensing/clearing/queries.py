@@ -18,6 +18,8 @@ FILTERS = {
     "organisation": "w.organisation_id IN (SELECT id FROM accounts_organisation WHERE slug = %(organisation)s)",
     "catalogue": """w.catalogue_id IN (SELECT c.id FROM licensing_catalogue c
         WHERE c.slug = %(catalogue)s OR c.public_id::text = %(catalogue)s)""",
+    "catalogues": """w.catalogue_id IN (SELECT c.id FROM licensing_catalogue c
+        WHERE c.slug = ANY(%(catalogues)s) OR c.public_id::text = ANY(%(catalogues)s))""",
     "language": "(w.language = %(language)s OR w.language LIKE %(language)s || '-%%')",
     "form": "w.form = %(form)s",
     "q": "w.words_index @@ websearch_to_tsquery('simple', %(q)s)",

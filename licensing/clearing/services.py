@@ -50,7 +50,7 @@ def create_use(
 
 
 def create_bundle(
-    *, organisation: Organisation, title: str, actor: Actor, at: datetime, query: Mapping[str, str] | None = None,
+    *, organisation: Organisation, title: str, actor: Actor, at: datetime, query: Mapping[str, Any] | None = None,
     ids: Sequence[str] | None = None,
 ) -> Bundle:  # fmt: skip
     """Select works by `query` (organisation, catalogue, language, form, q) or by `ids` of any kind, resolved now.
@@ -191,7 +191,7 @@ def _fit_row(found: rules.Fit, number: int, clearance: Clearance) -> ClearanceFi
 
 def _check(clearance: Clearance, asked: f.Use, at: datetime) -> None:
     """Decide a sample again from the rights tables themselves; one difference and nothing is stored."""
-    rows = list(engine.sample(clearance.bundle_id, clearance.pk, SAMPLE))
+    rows = list(engine.sample(clearance.pk, SAMPLE))
     loaded = loading.load([row[0] for row in rows])
     for work, *answer in rows:
         wanted = comparable(rules.decide(loaded[work].facts, asked, at))

@@ -64,6 +64,7 @@ class Door(APIView):
     streams: ClassVar[bool] = False  # the body is a file: the door stores it by content, so a replay needs no record
     public: ClassVar[bool] = False
     query: ClassVar[frozenset[str]] = frozenset()
+    page_size: ClassVar[tuple[int, int]] = (paging.DEFAULT, paging.MOST)
 
     @property
     def actor(self) -> Actor:
@@ -92,7 +93,7 @@ class Door(APIView):
         self, rows: QuerySet[Any], present: Callable[[Sequence[Any]], Sequence[Mapping[str, Any]]], *, by: str = "-pk"
     ) -> Response:
         """As `listed`, where what is shown of a row needs a look-up for the whole page."""
-        found = paging.page(self.request, rows, by=by)
+        found = paging.page(self.request, rows, by=by, size=self.page_size)
         body = paging.envelope(found, present(found.rows))
         return Response(body, headers=paging.link(self.request, found))
 

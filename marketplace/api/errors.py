@@ -18,12 +18,13 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: Mapping[str, int] = {
     "key_missing": 401, "key_unknown": 401, "key_revoked": 401, "key_expired": 401, "key_address": 401,
+    "link_invalid": 403, "link_expired": 403, "link_revoked": 403, "grant_inactive": 403,
     "scope_missing": 403, "forbidden": 403, "not_found": 404,
     "syntax": 400, "field_invalid": 400, "field_unknown": 400, "parameter_unknown": 400, "parameter_invalid": 400,
     "idempotency_key_missing": 400, "idempotency_key_invalid": 400, "signature_invalid": 400,
     "method_not_allowed": 405, "media_type_unsupported": 415, "not_acceptable": 406,
     "idempotency_in_flight": 409, "state_conflict": 409, "slug_taken": 409, "email_taken": 409,
-    "quote_used": 409, "payment_exists": 409, "too_many_keys": 409,
+    "quote_used": 409, "release_not_ready": 409, "payment_exists": 409, "too_many_keys": 409,
     "withdrawn": 410, "quote_expired": 410, "version_changed": 412, "too_large": 413, "range_invalid": 416,
     "throttled": 429, "internal": 500, "unavailable": 503,
 }  # fmt: skip

@@ -26,12 +26,14 @@ class Page(Generic[Row]):
     count: int | None
 
 
-def page(request: Request, rows: QuerySet[Row], *, by: str = "-pk") -> Page[Row]:
+def page(
+    request: Request, rows: QuerySet[Row], *, by: str = "-pk", size: tuple[int, int] = (DEFAULT, MOST)
+) -> Page[Row]:
     """Cut one page out of `rows`, in the order of `by`: a unique whole number of the row, `-` for the highest first.
 
     Raises Refused("parameter_invalid") for a limit outside 1..100 or a cursor we did not make.
     """
-    limit = limit_of(request)
+    limit = limit_of(request, size)
     cursor = request.query_params.get("cursor")
     count = rows.count() if request.query_params.get("include") == "count" else None
     if cursor:
@@ -64,13 +66,14 @@ def link(request: Request, found: Page[Any]) -> dict[str, str]:
     return {"Link": f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'}
 
 
-def limit_of(request: Request) -> int:
-    """How many rows are asked for. Raises Refused("parameter_invalid")."""
-    text = request.query_params.get("limit", str(DEFAULT))
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
+def limit_of(request: Request, size: tuple[int, int] = (DEFAULT, MOST)) -> int:
+    """How many rows are asked for, `size` = (default, most). Raises Refused("parameter_invalid")."""
+    default, most = size
+    text = request.query_params.get("limit", str(default))
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
         return int(text)
-    reason = Reason("parameter_invalid", "How many rows a page has.", "/limit", text, f"1 to {MOST}")
-    raise Refused("parameter_invalid", f"limit must be 1 to {MOST}.", [reason])
+    reason = Reason("parameter_invalid", "How many rows a page has.", "/limit", text[:40], f"1 to {most}")
+    raise Refused("parameter_invalid", f"limit must be 1 to {most}.", [reason])
 
 
 def _encode(key: int) -> str:
@@ -84,5 +87,10 @@ def _decode(cursor: str) -> int:
             return int(key)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
+    raise bad_cursor(cursor)
+
+
+def bad_cursor(cursor: str) -> Refused:
+    """The refusal of a cursor we did not make."""
     reason = Reason("parameter_invalid", "Cursors come from next_cursor.", "/cursor", cursor[:40], "a next_cursor")
-    raise Refused("parameter_invalid", "This cursor was not made here.", [reason])
+    return Refused("parameter_invalid", "This cursor was not made here.", [reason])

@@ -66,7 +66,7 @@ def spool(request: Request, *, at_most: int) -> Iterator[BinaryIO]:
             file.write(chunk)
         file.flush()
         file.seek(0)
-        yield cast(BinaryIO, file)
+        yield cast("BinaryIO", file)
 
 
 class OnlyJSON(BaseContentNegotiation):

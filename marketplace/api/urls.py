@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path, register_converter
 
-from marketplace.api import catalogues, imports, jobs, orders, people, rights, schema, terms
+from marketplace.api import (
+    approvals,
+    catalogues,
+    clearances,
+    downloads,
+    grants,
+    imports,
+    jobs,
+    orders,
+    people,
+    releases,
+    rights,
+    schema,
+    terms,
+    works,
+)
 
 
 class IdConverter:
@@ -53,12 +68,38 @@ urlpatterns: list[URLPattern] = [
     path("terms", terms.TermsList.as_view()),
     path("terms/<id:terms_id>:publish", terms.TermsPublication.as_view()),
     path("terms/<id:terms_id>/assignments", terms.TermsAssignments.as_view()),
+    # Asking
+    path("works", works.Works.as_view()),
+    path("works:batch_get", works.WorkBatch.as_view()),
+    path("works/<str:work>", works.WorkDoor.as_view()),
+    path("uses", clearances.Uses.as_view()),
+    path("uses/<id:use>", clearances.UseDoor.as_view()),
+    path("bundles", clearances.Bundles.as_view()),
+    path("bundles/<id:bundle>", clearances.BundleDoor.as_view()),
+    path("clearances", clearances.Clearances.as_view()),
+    path("clearances/<id:clearance>", clearances.ClearanceDoor.as_view()),
+    path("clearances/<id:clearance>/decisions", clearances.Decisions.as_view()),
+    path("clearances/<id:clearance>/explain", clearances.Explanation.as_view()),
+    path("approvals", approvals.Approvals.as_view()),
+    path("approvals/<id:approval>:answer", approvals.ApprovalAnswer.as_view()),
     # Buying
     path("quotes", orders.Quotes.as_view()),
     path("quotes/<id:quote>", orders.QuoteDoor.as_view()),
     path("orders", orders.Orders.as_view()),
     path("orders/<id:order>", orders.OrderDoor.as_view()),
     path("orders/<id:order>/payment", orders.OrderPayment.as_view()),
+    # What was bought
+    path("grants", grants.Grants.as_view()),
+    path("grants/<id:grant>", grants.GrantDoor.as_view()),
+    path("grants/<id:grant>/certificate", grants.GrantCertificate.as_view()),
+    path("grants/<id:grant>/works", grants.GrantWorks.as_view()),
+    path("releases", releases.Releases.as_view()),
+    path("releases/<id:release>", releases.ReleaseDoor.as_view()),
+    path("releases/<id:release>/files", releases.ReleaseFiles.as_view()),
+    path("releases/<id:release>/links", releases.ReleaseLinks.as_view()),
+    path("downloads/<str:token>", downloads.Download.as_view()),
+    path("certificates/<id:grant>", grants.CertificateDoor.as_view()),
+    path("certificates:verify", grants.CertificateCheck.as_view()),
     # What goes on
     path("jobs", jobs.Jobs.as_view()),
     path("jobs/<id:job>", jobs.JobDoor.as_view()),
