@@ -41,13 +41,17 @@ def order(client: Client, clearance: str) -> tuple[Mapping[str, Any], Mapping[st
 
 def pay_by_card(client: Client, order_id: str, stripe_url: str) -> Mapping[str, Any]:
     """Begin a PaymentIntent and confirm it at Stripe (the stand-in), as the buyer's browser would."""
-    payment = client.post(f"/v1/orders/{order_id}/payment", {"method": "payment_intent"}, idem=f"pay-{order_id}")
-    form = urllib.parse.urlencode(
-        {"payment_method": "pm_card_visa", "return_url": client.url, "client_secret": payment["client_secret"]}
-    )
+    path = f"/v1/orders/{order_id}/payment"
+    payment: Mapping[str, Any] = client.post(path, {"method": "payment_intent"}, idem=f"pay-{order_id}")
+    confirm(client, payment, stripe_url)
+    return payment
+
+
+def confirm(client: Client, payment: Mapping[str, Any], stripe_url: str) -> None:
+    """Give Stripe a card for a begun PaymentIntent, as Stripe's own page elements would."""
+    form = urllib.parse.urlencode({"payment_method": "pm_card_visa", "return_url": client.url})
     headers = {"Authorization": "Bearer sk_test_local", "Content-Type": "application/x-www-form-urlencoded"}
     client.raw("POST", f"{stripe_url}/v1/payment_intents/{payment['stripe_id']}/confirm", form.encode(), headers)
-    return payment
 
 
 def granted(client: Client, order_id: str) -> Mapping[str, Any]:

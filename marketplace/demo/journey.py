@@ -31,7 +31,7 @@ class Journey:
         """Do everything; returns the summary and writes it to summary.json."""
         operator = Client(self.url, members.found_house(self.material.operator, self.ring))
         self.step("The house is founded: operator, auditor, issuer keys, fee")
-        catalogues, publishers = self._publish(operator)
+        catalogues, publishers = self.publish(operator)
         developer = members.join(operator, self.material.developer, self.ring)["developer_admin"]
         cleared = buying.clear(developer, self.material.use, catalogues)
         counts = cleared.clearance["counts"]
@@ -50,7 +50,8 @@ class Journey:
         """Say that a step is done, with the time since the beginning."""
         self.tell(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
-    def _publish(self, operator: Client) -> tuple[list[str], list[Client]]:
+    def publish(self, operator: Client) -> tuple[list[str], list[Client]]:
+        """Bring in every publisher: catalogues first, then rights, since one may claim a work of another."""
         staffs, found = [], []
         for publisher in self.material.publishers:
             staff = members.join(operator, publisher.rights, self.ring)
