@@ -22,8 +22,8 @@ DUE = timedelta(days=10)
 PRIVATE_DAYS = 30
 
 ASK = """
-INSERT INTO licensing_approval (public_id, created_at, organisation_id, livemode, clearance_id, work_id, version_id, status,
-  due_at)
+INSERT INTO licensing_approval (public_id, created_at, organisation_id, livemode, clearance_id, work_id, version_id,
+  status, due_at)
 SELECT licet_uuid7(%(at)s), %(at)s, t.organisation_id, %(livemode)s, d.clearance_id, d.work_id, min(v.id), 'waiting',
   %(due)s
 FROM licensing_decision d CROSS JOIN LATERAL unnest(d.versions) AS u(version)
@@ -84,7 +84,8 @@ def expire(*, clearance: Clearance, actor: Actor, at: datetime) -> int:
 
 def _private_offer(approval: Approval, price_minor: int | None, at: datetime) -> TermsVersion:
     """The version that needed a word, now to one licensee by name, for one work, without approval."""
-    source = TermsVersion.objects.get(pk=approval.version_id)
+    source = approval.version
+    assert source is not None, "asked by version: ASK writes none without"
     until = at.date() + timedelta(days=PRIVATE_DAYS)
     body = {
         **source.body,

@@ -7,7 +7,17 @@ from itertools import pairwise
 
 from licensing.clearing.boxes import Box, common, covers
 from licensing.clearing.facts import (
-    CONSENTED, CONTESTED, EXCLUSIVE, HOLDER_UNKNOWN, ONE_STOP, ROOT, VERIFIED, WHOLE, Claim, Rights, Use,
+    CONSENTED,
+    CONTESTED,
+    EXCLUSIVE,
+    HOLDER_UNKNOWN,
+    ONE_STOP,
+    ROOT,
+    VERIFIED,
+    WHOLE,
+    Claim,
+    Rights,
+    Use,
 )  # fmt: skip
 
 Chain = tuple[int, ...]

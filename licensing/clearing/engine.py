@@ -50,6 +50,7 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
     run = Prepared([], params, use, {}, set())
     with connection.cursor() as cursor:
         cursor.execute(sql.DROP)
+        cursor.execute(sql.MEMORY)
         below = _below(cursor, bundle_id)
         _sets(cursor, params, works, list(below))
         for statement in (sql.ITEMS, sql.ITEM_CLASSES, sql.OFFERS, sql.OFFER_CLASSES, sql.SIGNATURES):
@@ -70,7 +71,8 @@ def summarise(run: Prepared) -> list[Group]:
     """Counts and money by fit, gates and outcome: one statement over one snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(sql.SUMMARY, run.params)
-        return [Group(*row[:4], int(row[4])) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [Group(fit, gates, outcome, works, int(micro)) for fit, gates, outcome, works, micro in rows]
 
 
 def reasons_of(run: Prepared, group: Group) -> list[str]:
@@ -130,7 +132,8 @@ def _fit(cursor: Any, run: Prepared, at: datetime) -> None:
     offers = _offer_classes(cursor, run)
     cursor.execute(sql.DISTINCT_SIGNATURES)
     signatures: list[tuple[list[int], list[int], int]] = cursor.fetchall()
-    fits, needs = [], []
+    fits: list[tuple[Any, ...]] = []
+    needs: list[tuple[Any, ...]] = []
     for number, (item_classes, offer_classes, known) in enumerate(signatures):
         here = tuple(offers[place] for place in offer_classes)
         found = rules.fit(_rights([items[place] for place in item_classes], here, known), run.use, at)
@@ -273,12 +276,14 @@ def _below(cursor: Any, bundle_id: int) -> dict[int, set[int]]:
         WITH RECURSIVE down(work_id, of_id) AS (
           SELECT r.work_id, r.of_id FROM licensing_bundlework b
           JOIN licensing_workclear w ON w.work_id = b.work_id AND w.flags & {f.UNDERLYING} <> 0
-          JOIN licensing_workrelation r ON r.work_id = w.work_id AND r.kind IN ('translation_of', 'adaptation_of', 'edition_of')
+          JOIN licensing_workrelation r ON r.work_id = w.work_id
+            AND r.kind IN ('translation_of', 'adaptation_of', 'edition_of')
           WHERE b.bundle_id = %s
           UNION
           SELECT r.work_id, r.of_id FROM down d
           JOIN licensing_workclear w ON w.work_id = d.of_id AND w.flags & {f.UNDERLYING} <> 0
-          JOIN licensing_workrelation r ON r.work_id = w.work_id AND r.kind IN ('translation_of', 'adaptation_of', 'edition_of')
+          JOIN licensing_workrelation r ON r.work_id = w.work_id
+            AND r.kind IN ('translation_of', 'adaptation_of', 'edition_of')
         ) SELECT work_id, of_id FROM down
         """,
         [bundle_id],
@@ -326,7 +331,7 @@ def _copy(cursor: Any, table: str, rows: Iterable[Sequence[Any]]) -> None:
             copy.write_row(row)
 
 
-def sample(bundle_id: int, clearance_id: int, size: int) -> Iterator[tuple[Any, ...]]:
+def sample(clearance_id: int, size: int) -> Iterator[tuple[Any, ...]]:
     """A random sample of stored decisions, for the check."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -15,6 +15,8 @@ TABLES = (
     "clr_sets", "clr_item", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit", "clr_need",
     "clr_factor", "clr_cand", "clr_ready", "clr_priced", "clr_bad",
 )  # fmt: skip
+# A million works are hashed and sorted in memory, for this transaction only.
+MEMORY = "SET LOCAL work_mem = '256MB'"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
 # Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.
@@ -124,30 +126,36 @@ WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a
   AND b.seconds <= a.seconds AND b.minimum <= a.minimum
   AND (b.manual & 2, b.conditions, b.version) < (a.manual & 2, a.conditions, a.version) AND b.manual & 2 <= a.manual & 2
 """
-# One row per set: its fit, and its choice where there is only one.
-READY = """
+# One row per set: its fit, and its choice where one share has one offer or two (a, then b; by order a wins ties).
+_COLUMNS = ("version", "manual", "flat", "characters", "words", "tokens", "seconds", "minimum", "num", "den", "safe")
+READY = f"""
 CREATE TEMP TABLE clr_ready ON COMMIT DROP AS
-SELECT g.id AS termset, f.no AS fit, f.refused, f.kind, f.reasons, f.considered, f.notes, f.assurance, f.past,
-  CASE WHEN f.mode = 1 AND one.n = 1 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
-  c.root, c.share, c.version, c.manual, c.flat, c.characters, c.words, c.tokens, c.seconds, c.minimum, c.num, c.den, c.safe
+WITH ranked AS (
+  SELECT *, row_number() OVER (PARTITION BY termset ORDER BY need, manual & 2, conditions, version) AS rank FROM clr_cand
+), counted AS (
+  SELECT termset, count(*) AS n, max(need) AS last FROM clr_cand GROUP BY termset
+)
+SELECT g.id AS termset, f.no AS fit, f.refused, f.past,
+  CASE WHEN f.mode = 1 AND k.n <= 2 AND k.last = 0 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
+  a.root, a.share, {", ".join(f"a.{name}" for name in _COLUMNS)}, {", ".join(f"b.{name} AS b_{name}" for name in _COLUMNS)}
 FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
-LEFT JOIN (SELECT termset, count(*) AS n FROM clr_cand GROUP BY termset) one ON one.termset = g.id
-LEFT JOIN clr_cand c ON c.termset = g.id AND one.n = 1
+LEFT JOIN counted k ON k.termset = g.id AND k.n <= 2 AND k.last = 0
+LEFT JOIN ranked a ON a.termset = k.termset AND a.rank = 1
+LEFT JOIN ranked b ON b.termset = k.termset AND b.rank = 2
 """
 
 
 def price100(offer: str, work: str) -> str:
-    """The price an offer names for a whole work: pricing.md 1, in bigint where that is safe."""
+    """The price an offer (prefix of its columns) names for a whole work: pricing.md 1, in bigint where that is safe."""
     sums = " + ".join([
-        f"{offer}.flat",
-        *(f"{offer}.{name} * coalesce({work}.{name}, 0)" for name in facts.MEASURES),
+        f"{offer}flat", *(f"{offer}{name} * coalesce({work}.{name}, 0)" for name in facts.MEASURES),
     ])  # fmt: skip
     wide = sums.replace(" * coalesce", "::numeric * coalesce")
     largest = "greatest(" + ", ".join(f"{work}.{name}" for name in facts.MEASURES) + ", 0)"
     return (
-        f"least({facts.CEILING + 1}, greatest({offer}.minimum, CASE WHEN {largest} <= {offer}.safe"
-        f" THEN (2 * ({sums}) * {offer}.num + {offer}.den) / (2 * {offer}.den)"
-        f" ELSE floor((2 * ({wide}) * {offer}.num + {offer}.den) / (2 * {offer}.den)::numeric) END))::bigint"
+        f"least({facts.CEILING + 1}, greatest({offer}minimum, CASE WHEN {largest} <= {offer}safe"
+        f" THEN (2 * ({sums}) * {offer}num + {offer}den) / (2 * {offer}den)"
+        f" ELSE floor((2 * ({wide}) * {offer}num + {offer}den) / (2 * {offer}den)::numeric) END))::bigint"
     )
 
 
@@ -160,7 +168,7 @@ def share_of(price: str, share: str) -> str:
 PRICED = f"""
 CREATE TEMP TABLE clr_priced ON COMMIT DROP AS
 WITH best AS (
-  SELECT w.work_id, c.termset, c.need, min(ARRAY[c.manual & 2, {price100("c", "w")}, c.conditions, c.version]) AS pick
+  SELECT w.work_id, c.termset, c.need, min(ARRAY[c.manual & 2, {price100("c.", "w")}, c.conditions, c.version]) AS pick
   FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
   JOIN clr_ready r ON r.termset = w.termset_id AND r.mode = 2 AND NOT r.by_rules
   JOIN clr_cand c ON c.termset = w.termset_id
@@ -203,43 +211,53 @@ NOTE_ARRAY = (
 
 # Every work of the bundle with its fit, gates and price: the one pass over the works. What is missing is never a
 # yes: without a fit the work is refused and cannot be stored (fit is NOT NULL), without a price it has no outcome.
+# OFFSET 0 keeps each step a step: otherwise the price is computed again wherever it is named.
 WORKS = f"""
-SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval'
-  ELSE 'cleared' END AS outcome
+SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
+  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome
 FROM (
-  SELECT y.*, y.flag_gates | CASE WHEN y.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
-    SELECT w.work_id, w.flags, r.fit, r.refused, r.kind, r.reasons, r.considered, r.notes, r.assurance, r.past, r.mode,
-      w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0 AND w.work_id IN (SELECT work_id FROM clr_bad)
-        THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
-      CASE r.mode WHEN 0 THEN CASE WHEN r.refused THEN NULL ELSE 0 END
-        WHEN 1 THEN {share_of(price100("r", "w"), "r.share")} ELSE m.price END AS price,
-      CASE r.mode WHEN 1 THEN r.manual WHEN 2 THEN m.manual ELSE 0 END AS by_hand,
-      w.claims, r.root, r.share, r.version, m.roots, m.shares, m.versions
-    FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
-    LEFT JOIN clr_ready r ON r.termset = w.termset_id
-    LEFT JOIN clr_priced m ON m.work_id = w.work_id
-    WHERE b.bundle_id = %(bundle)s
-  ) y
-) x
+  SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
+    SELECT y.*,
+      CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many
+        ELSE {share_of("(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)", "y.share")} END AS price,
+      CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END
+        END AS by_hand,
+      CASE WHEN y.second THEN y.b_version ELSE y.version END AS picked
+    FROM (
+      SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second FROM (
+        SELECT w.work_id, w.flags, w.claims, r.fit, r.refused, r.past, r.mode, r.root, r.share, r.version, r.manual,
+          r.b_version, r.b_manual, m.price AS many, m.manual AS many_manual, m.roots, m.shares, m.versions,
+          w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0
+            AND w.work_id IN (SELECT work_id FROM clr_bad) THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
+          CASE WHEN r.mode = 1 THEN {price100("r.", "w")} END AS price_a,
+          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w")} END AS price_b
+        FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
+        LEFT JOIN clr_ready r ON r.termset = w.termset_id
+        LEFT JOIN clr_priced m ON m.work_id = w.work_id
+        WHERE b.bundle_id = %(bundle)s OFFSET 0
+      ) v OFFSET 0
+    ) y OFFSET 0
+  ) z OFFSET 0
+) x OFFSET 0
 """
 SUMMARY = f"""
-SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({WORKS}) z GROUP BY fit, gates, outcome
+SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({WORKS}) q GROUP BY fit, gates, outcome
 """
 STORE = f"""
 INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reasons, considered, notes, price_micro,
   assurance, claims, shares, versions)
-SELECT %(clearance)s, work_id, fit, outcome, CASE WHEN outcome = 'refused' THEN '' ELSE kind END,
+SELECT %(clearance)s, q.work_id, q.fit, outcome, CASE WHEN outcome = 'refused' THEN '' ELSE kind END,
   CASE WHEN outcome = 'needs_approval' THEN
       CASE WHEN by_hand & 1 <> 0 THEN ARRAY['approval_required'] ELSE '{{}}'::text[] END
-      || CASE WHEN past AND by_hand & 2 <> 0 THEN ARRAY['past_use'] ELSE '{{}}'::text[] END
+      || CASE WHEN q.past AND by_hand & 2 <> 0 THEN ARRAY['past_use'] ELSE '{{}}'::text[] END
     ELSE {GATE_ARRAY} || reasons END,
   considered, {NOTE_ARRAY}, CASE WHEN outcome = 'refused' THEN NULL ELSE price END,
   CASE WHEN outcome = 'refused' THEN '' ELSE assurance END,
-  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::bigint[] WHEN mode = 1 THEN ARRAY[claims[root + 1]]
+  CASE WHEN outcome = 'refused' OR q.mode = 0 THEN '{{}}'::bigint[] WHEN q.mode = 1 THEN ARRAY[claims[root + 1]]
     ELSE ARRAY(SELECT claims[p + 1] FROM unnest(roots) WITH ORDINALITY AS u(p, n) ORDER BY n) END,
-  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::int[] WHEN mode = 1 THEN ARRAY[share] ELSE shares END,
-  CASE WHEN outcome = 'refused' OR mode = 0 THEN '{{}}'::bigint[] WHEN mode = 1 THEN ARRAY[version] ELSE versions END
-FROM ({WORKS}) z
+  CASE WHEN outcome = 'refused' OR q.mode = 0 THEN '{{}}'::int[] WHEN q.mode = 1 THEN ARRAY[share] ELSE shares END,
+  CASE WHEN outcome = 'refused' OR q.mode = 0 THEN '{{}}'::bigint[] WHEN q.mode = 1 THEN ARRAY[picked] ELSE versions END
+FROM ({WORKS}) q JOIN clr_fit t ON t.no = q.fit
 """
 COUNTS = """
 SELECT outcome, reasons, count(*), coalesce(sum(price_micro), 0) FROM licensing_decision

@@ -18,7 +18,15 @@ from licensing.clearing import offering
 from licensing.clearing.boxes import BEGINNING, END, Box, day
 from licensing.kernel.territories import WORLD
 from licensing.rights.models import (
-    Claim, ClaimWork, Conflict, CopyrightStatus, Encumbrance, OpenLicence, Reservation, TermsAssignment, TermsVersion,
+    Claim,
+    ClaimWork,
+    Conflict,
+    CopyrightStatus,
+    Encumbrance,
+    OpenLicence,
+    Reservation,
+    TermsAssignment,
+    TermsVersion,
 )  # fmt: skip
 
 EVERY_ACTION = 2**31 - 1
@@ -221,10 +229,9 @@ def _per_work(
 ) -> dict[int, list[Any]]:
     named = defaultdict(list)
     for row in rows:
-        named[row.level, {"catalogue": row.catalogue_id, "imprint": row.imprint_id}.get(row.level, row.work_id)].append(
-            row
-        )
-    lists = [row for row in named.pop(("list", None), ())]
+        place = {"catalogue": row.catalogue_id, "imprint": row.imprint_id}.get(row.level, row.work_id)
+        named[row.level, place].append(row)
+    lists = list(named.pop(("list", None), ()))
     found = {}
     for work in works:
         mine = [

@@ -9,8 +9,19 @@ from datetime import datetime
 from licensing.clearing import control, offers
 from licensing.clearing.boxes import END, Box, common
 from licensing.clearing.facts import (
-    ACADEMIC, ATTRIBUTION, COVERS, FIRST_HAND, NO_DERIVATIVES, NON_COMMERCIAL, SHARE_ALIKE, UNPARSED, WHOLE,
-    Encumbrance, Licence, Rights, Use,
+    ACADEMIC,
+    ATTRIBUTION,
+    COVERS,
+    FIRST_HAND,
+    NO_DERIVATIVES,
+    NON_COMMERCIAL,
+    SHARE_ALIKE,
+    UNPARSED,
+    WHOLE,
+    Encumbrance,
+    Licence,
+    Rights,
+    Use,
 )  # fmt: skip
 from licensing.rights import vocabulary
 
@@ -47,17 +58,11 @@ class Route:
 
 def knives(rights: Rights, use: Use, at: datetime) -> Iterator[Box]:
     """Every box along whose edges the answer may change."""
-    for claim in rights.claims:
-        yield claim.box
-    for withhold in rights.withholds:
-        yield withhold.box
-    for encumbrance in rights.encumbrances:
-        if _binds(encumbrance, use, at):
-            yield encumbrance.box
-    for conflict in rights.conflicts:
-        yield conflict.box
-    for licence in rights.licences:
-        yield licence.box
+    yield from (claim.box for claim in rights.claims)
+    yield from (withhold.box for withhold in rights.withholds)
+    yield from (encumbrance.box for encumbrance in rights.encumbrances if _binds(encumbrance, use, at))
+    yield from (conflict.box for conflict in rights.conflicts)
+    yield from (licence.box for licence in rights.licences)
     if rights.status is not None:
         for mask in (rights.status.free, rights.status.unknown):
             yield Box(EVERY_ACTION, mask, rights.status.since, END)
