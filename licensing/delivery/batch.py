@@ -10,14 +10,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from operator import attrgetter
 from typing import Any, Final, cast
 
 from licensing.delivery import format as rows_format
 from licensing.delivery.format import COLUMNS, NAMES, Contributor, Row
 
-_FIELDS: Final = NAMES[:-1]
-_read: Final = attrgetter(*_FIELDS)
 _NUMBERS: Final = frozenset(column.name for column in COLUMNS if column.type.startswith("int"))
 _TEXT_AT: Final = NAMES.index("text")
 _NULL: Final = b"\xff" * 8
@@ -64,23 +61,21 @@ class Batch:
 
         ValueError when a row has not exactly one of text and asset, or another text than `content_sha256` says.
         """
-        text_at = _TEXT_AT
-        before = _joined(self.columns[:text_at], len(self.rows), rows_format.ROW_DOMAIN)
-        after = _joined(self.columns[text_at + 1 :], len(self.rows))
+        count, texts = len(self.rows), self.columns[_TEXT_AT].values
+        before = _joined(self.columns[:_TEXT_AT], count, rows_format.ROW_DOMAIN)
+        after = _joined(self.columns[_TEXT_AT + 1 :], count)
         found: list[bytes] = []
         sha256 = hashlib.sha256
         # One loop, so that a text is still in the cache when it is hashed the second time.
-        for row, start, end in zip(self.rows, before, after, strict=True):
+        for row, start, frame, end in zip(self.rows, before, _frames(texts), after, strict=True):
             text = row.text
             if (text is None) == (row.asset is None):
                 raise ValueError(f"{_name(row)}: {'neither text nor asset' if text is None else 'text and asset'}")
-            if text is None:
-                hasher = sha256(start + _NULL)
-            else:
+            hasher = sha256(start + frame)
+            if text is not None:
                 if sha256(text).hexdigest() != row.content_sha256:
                     raise ValueError(f"{_name(row)}: the text is not what its content_sha256 says")
-                hasher = sha256(start + len(text).to_bytes(8, "big"))
-                hasher.update(text)
+                hasher.update(text)  # on its own: a text may be 16 MiB, and joining would copy it
             hasher.update(end)
             found.append(hasher.digest())
         return found
@@ -88,8 +83,8 @@ class Batch:
 
 def of(rows: Sequence[Row]) -> Batch:
     """The rows as columns of cells."""
-    values = zip(*map(_read, rows), strict=True)
-    return Batch(rows, tuple(_cells(name, column) for name, column in zip(_FIELDS, values, strict=True)))
+    values = zip(*rows, strict=True)
+    return Batch(rows, tuple(_cells(name, column) for name, column in zip(Row._fields, values, strict=True)))
 
 
 def fitting(sizes: Sequence[int], most_rows: int, most_bytes: int) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -74,13 +73,12 @@ class Contributor(NamedTuple):
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row = one whole document, or one piece of a text above `TEXT_LIMIT`.
 
     `text` is UTF-8 as stored, byte for byte; exactly one of `text` and `asset` (path in the folder) is set.
     Measures belong to the work: they stand in the row with `sequence` 1 and are None in later pieces, so a
-    sum over rows counts each work once. Hashes are lower-case hex SHA-256.
+    sum over rows counts each work once. Hashes are lower-case hex SHA-256. A tuple: millions are made.
     """
 
     work_id: str

@@ -175,9 +175,9 @@ def _rewrite(release: Path, change: Callable[[list[Any]], list[Any]], seal: bool
         (lambda rows: [*rows, sample.row(2)], "row_shard"),
         (lambda rows: [*rows, rows[0]], "row_twice"),
         (lambda rows: rows[:3], "work_missing"),
-        (lambda rows: [*rows[:3], replace(rows[3], sequence_count=2)], "row_sequence"),
-        (lambda rows: [*rows[:3], replace(rows[3], sequence=2)], "row_sequence"),
-        (lambda rows: [*rows[:3], replace(rows[3], language="xx")], "rows_root"),
+        (lambda rows: [*rows[:3], rows[3]._replace(sequence_count=2)], "row_sequence"),
+        (lambda rows: [*rows[:3], rows[3]._replace(sequence=2)], "row_sequence"),
+        (lambda rows: [*rows[:3], rows[3]._replace(language="xx")], "rows_root"),
     ],
 )
 def test_signed_but_wrong_rows_are_found(release: Path, change: Any, expected: str) -> None:
@@ -186,7 +186,7 @@ def test_signed_but_wrong_rows_are_found(release: Path, change: Any, expected: s
 
 
 def test_signed_rows_that_the_manifest_does_not_state(release: Path) -> None:
-    report = _rewrite(release, lambda rows: [*rows[:3], replace(rows[3], title="x")], seal=False)
+    report = _rewrite(release, lambda rows: [*rows[:3], rows[3]._replace(title="x")], seal=False)
     assert code(report)[1] == "rows_root"
 
 

@@ -71,7 +71,7 @@ def row(number: int = 1, text: bytes | None = None, **changes: Any) -> Row:
         origin="human",
         content_sha256=hashlib.sha256(content).hexdigest(),
     )
-    return replace(values, **changes)
+    return values._replace(**changes)
 
 
 def licensed(number: int, organisation: int = 0) -> LicensedWork:

@@ -33,7 +33,7 @@ def rows(draw: st.DrawFn) -> Row:
         "asset": "media/1.tar" if content is None else None,
     }
     row = sample.row(text=content or b"", **changes)
-    return row if content is not None else sample.replace(row, text=None)
+    return row if content is not None else row._replace(text=None)
 
 
 @settings(deadline=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +20,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def test_columns_are_the_fields_of_a_row_and_its_hash() -> None:
-    assert (*tuple(field.name for field in fields(Row)), "row_sha256") == NAMES
+    assert (*Row._fields, "row_sha256") == NAMES
     assert len(rows_format.cells(sample.row())) == len(COLUMNS) - 1
 
 
@@ -59,7 +58,7 @@ def test_every_column_counts_in_the_hash(name: str) -> None:
         "content_sha256": "0" * 64,
         **dict.fromkeys(("sequence", "sequence_count", "characters", "words", "tokens", "seconds", "pixels"), 7),
     }.get(name, "other")
-    values = {field.name: getattr(row, field.name) for field in fields(Row)} | {name: other}
+    values = row._asdict() | {name: other}
     assert rows_format.row_sha256(Row(**values)) != rows_format.row_sha256(row)
 
 
