@@ -13,7 +13,7 @@ PRICE_BIT = 1 << 41
 
 TABLES = (
     "clr_sets", "clr_item", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit", "clr_need",
-    "clr_factor", "clr_cand", "clr_ready", "clr_priced", "clr_bad",
+    "clr_factor", "clr_cand", "clr_pair", "clr_ready", "clr_priced", "clr_bad",
 )  # fmt: skip
 # A million works are hashed and sorted in memory, for this transaction only.
 MEMORY = "SET LOCAL work_mem = '256MB'"
@@ -128,20 +128,23 @@ WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a
 """
 # One row per set: its fit, and its choice where one share has one offer or two (a, then b; by order a wins ties).
 _COLUMNS = ("version", "manual", "flat", "characters", "words", "tokens", "seconds", "minimum", "num", "den", "safe")
+PAIRS = """
+CREATE TEMP TABLE clr_pair ON COMMIT DROP AS
+SELECT * FROM (
+  SELECT c AS a, lead(c) OVER ordered AS b, c.termset, row_number() OVER ordered AS rank,
+    count(*) OVER whole AS n, max(c.need) OVER whole AS last
+  FROM clr_cand c WINDOW whole AS (PARTITION BY c.termset),
+    ordered AS (PARTITION BY c.termset ORDER BY c.need, c.manual & 2, c.conditions, c.version)
+) p WHERE rank = 1 AND n <= 2 AND last = 0
+"""
 READY = f"""
 CREATE TEMP TABLE clr_ready ON COMMIT DROP AS
-WITH ranked AS (
-  SELECT *, row_number() OVER (PARTITION BY termset ORDER BY need, manual & 2, conditions, version) AS rank FROM clr_cand
-), counted AS (
-  SELECT termset, count(*) AS n, max(need) AS last FROM clr_cand GROUP BY termset
-)
 SELECT g.id AS termset, f.no AS fit, f.refused, f.past,
-  CASE WHEN f.mode = 1 AND k.n <= 2 AND k.last = 0 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
-  a.root, a.share, {", ".join(f"a.{name}" for name in _COLUMNS)}, {", ".join(f"b.{name} AS b_{name}" for name in _COLUMNS)}
+  CASE WHEN f.mode = 1 AND p.rank = 1 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
+  (p.a).root, (p.a).share, {", ".join(f"(p.a).{name}" for name in _COLUMNS)},
+  {", ".join(f"(p.b).{name} AS b_{name}" for name in _COLUMNS)}
 FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
-LEFT JOIN counted k ON k.termset = g.id AND k.n <= 2 AND k.last = 0
-LEFT JOIN ranked a ON a.termset = k.termset AND a.rank = 1
-LEFT JOIN ranked b ON b.termset = k.termset AND b.rank = 2
+LEFT JOIN clr_pair p ON p.termset = g.id
 """
 
 
