@@ -25,10 +25,11 @@ def gather(release: Release) -> ReleaseFacts:
     """Read what the folder needs; runs inside the caller's unit. Works are in leaf order, shards in shard order."""
     grant = Grant.objects.select_related("order__quote__clearance__use").get(pk=release.grant_id)
     found = sold.bases(grant.order.quote_id)
-    lines, _ = sold.terms_lines(found)
     licensee = Organisation.objects.get(pk=grant.organisation_id)
     operator = Organisation.objects.filter(is_operator=True).order_by("id").first()
     use = grant.order.quote.clearance.use
+    actions = vocabulary.mask(use.body["actions"])
+    lines, _ = sold.terms_lines(found, actions)
     certificate = grant.certificates.get(version=grant.version)
     return ReleaseFacts(
         release_id=release.name_id, number=release.number, kind=release.kind, created_at=release.created_at,
@@ -38,7 +39,7 @@ def gather(release: Release) -> ReleaseFacts:
         url=f"{settings.PUBLIC_URL}/v1/releases/{release.name_id}",
         operator=Party(operator.name_id if operator else "", grants.operator_name()),
         operator_url=settings.PUBLIC_URL, licensee=Party(licensee.name_id, licensee.name),
-        actions=vocabulary.names(vocabulary.mask(use.body["actions"])), works=_works(release, grant),
+        actions=vocabulary.names(actions), works=_works(release, grant),
         secret=bytes(grant.secret), terms=lines, shards=[_shard(shard) for shard in release.shards.order_by("number")],
         certificate=bytes(certificate.document), attributions=list(_attributions(grant)),
         licence_texts=_texts({version for basis in found for version in basis.versions}),
@@ -87,10 +88,6 @@ def _attributions(grant: Grant) -> Iterator[Attribution]:
 
 def _texts(versions: set[int]) -> dict[str, bytes]:
     """The full legal text of every terms version sold under, English and Chinese, one file each."""
-    texts = {}
-    for version in TermsVersion.objects.select_related("terms").filter(pk__in=versions):
-        said = [version.body.get("legal_text_en"), version.body.get("legal_text_zh")]
-        text = "\n\n".join(part for part in said if part)
-        if text:
-            texts[f"{version.terms.name_id}-{version.number}.txt"] = text.encode() + b"\n"
-    return texts
+    found = TermsVersion.objects.select_related("terms").filter(pk__in=versions)
+    texts = {f"{version.terms.name_id}-{version.number}": sold.legal_text(version) for version in found}
+    return {name: text.encode() for name, text in texts.items() if text}

@@ -118,7 +118,7 @@ def _facts(
     signer: signing.KeySigner, at: datetime,
 ) -> CertificateFacts:  # fmt: skip
     use = quote.clearance.use.body
-    lines, sets = sold.terms_lines(found)
+    lines, sets = sold.terms_lines(found, vocabulary.mask(use["actions"]))
     shares = QuoteShare.objects.filter(line__quote=quote)
     licensors = Organisation.objects.filter(pk__in=shares.values("organisation_id")).order_by("id")
     licensee = Organisation.objects.get(pk=grant.organisation_id)

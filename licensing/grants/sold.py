@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -94,7 +94,8 @@ def _named(basis: Basis, known: dict[int, TermsVersion]) -> Basis:
         return Basis(basis.key, basis.versions, basis.kind, f"LicenseRef-{name}", basis.works, name, digest)
     licence = basis.licence or PUBLIC_DOMAIN
     digest = hashlib.sha256(licence.encode()).hexdigest()
-    return Basis(basis.key, (), basis.kind, licence, basis.works, basis.kind, digest)
+    name = f"open_licence:{licence}" if basis.licence else "public_domain"
+    return Basis(basis.key, (), basis.kind, licence, basis.works, name, digest)
 
 
 def copy_works(grant: Grant, found: Sequence[Basis], quote_id: int) -> None:
@@ -119,38 +120,60 @@ def licensed_works(grant: Grant) -> Iterator[LicensedWork]:
             )
 
 
-def terms_lines(found: Sequence[Basis]) -> tuple[list[TermsLine], list[ConditionSet]]:
-    """The terms versions sold under with how many works each, and the distinct condition sets of the agreement."""
-    counted: dict[int, int] = {}
-    for basis in found:
-        for version in basis.versions:
-            counted[version] = counted.get(version, 0) + basis.works
-    lines: list[TermsLine] = []
+def terms_lines(found: Sequence[Basis], actions: int) -> tuple[list[TermsLine], list[ConditionSet]]:
+    """What works were sold under, a line each with the number of works, and the distinct condition sets.
+
+    A co-held work's line joins its licensors' terms. `actions` are those of the use: an open licence and the public
+    domain add no condition of ours to them.
+    """
+    known = TermsVersion.objects.select_related("terms__organisation").in_bulk(
+        {version for basis in found for version in basis.versions}
+    )
+    lines: dict[tuple[str, str], TermsLine] = {}
     sets: dict[str, ConditionSet] = {}
-    for row in TermsVersion.objects.select_related("terms__organisation").filter(pk__in=counted).order_by("pk"):
-        conditions = _conditions(row, counted[row.pk])
+    for basis in found:
+        versions = [known[pk] for pk in basis.versions]
+        conditions = _conditions(versions, basis, actions)
         earlier = sets.get(conditions.key())
-        total = conditions.works + (earlier.works if earlier else 0)
-        sets[conditions.key()] = ConditionSet(
-            conditions.actions, conditions.constraints, conditions.duties, total
-        )
-        text = f"{row.body.get('legal_text_en', '')}\n{row.body.get('legal_text_zh', '')}".strip()
-        lines.append(
-            TermsLine(
-                row.terms.name_id, row.number, row.sha256,
-                hashlib.sha256(text.encode()).hexdigest() if text else None,
-                row.terms.organisation.name_id, conditions.key(), counted[row.pk],
-            )
-        )  # fmt: skip
-    return lines, list(sets.values())
+        sets[conditions.key()] = replace(conditions, works=basis.works + (earlier.works if earlier else 0))
+        line = _line(basis, versions, conditions.key())
+        before = lines.get((line.id, line.hash))
+        lines[line.id, line.hash] = replace(line, works=line.works + (before.works if before else 0))
+    return list(lines.values()), list(sets.values())
 
 
-def _conditions(version: TermsVersion, works: int) -> ConditionSet:
-    offer = version.offer
-    constraints = [Constraint("spatial", "isAnyOf", tuple(version.body.get("territories", [])))]
-    if offer.lower:
-        constraints.append(Constraint("dateTime", "gteq", offer.lower.isoformat()))
-    if offer.upper:
-        constraints.append(Constraint("dateTime", "lt", offer.upper.isoformat()))
-    duties = tuple(sorted({str(item["kind"]) for item in version.conditions if "kind" in item}))
-    return ConditionSet(tuple(vocabulary.names(version.actions)), tuple(constraints), duties, works)
+def _line(basis: Basis, versions: Sequence[TermsVersion], conditions: str) -> TermsLine:
+    texts = [legal_text(version) for version in versions]
+    whole = "\n\n".join(text for text in texts if text)
+    return TermsLine(
+        basis.terms_id, max((version.number for version in versions), default=0), basis.terms_sha256,
+        hashlib.sha256(whole.encode()).hexdigest() if whole else None,
+        "+".join(sorted({version.terms.organisation.name_id for version in versions})), conditions, basis.works,
+    )  # fmt: skip
+
+
+def legal_text(version: TermsVersion) -> str:
+    """The full legal text of a version, English and Chinese, as its file in a release holds it; may be empty."""
+    said = (version.body.get("legal_text_en"), version.body.get("legal_text_zh"))
+    return "\n\n".join(part for part in said if part)
+
+
+def _conditions(versions: Sequence[TermsVersion], basis: Basis, actions: int) -> ConditionSet:
+    """Scope is what all licensors give, conditions are all of them together (domain.md 2, Terms)."""
+    mask = actions
+    constraints: list[Constraint] = []
+    duties: set[str] = set()
+    for version in versions:
+        mask &= version.actions
+        constraints += _constraints(version)
+        duties |= {str(item["kind"]) for item in version.conditions if "kind" in item}
+    unique = tuple({(item.left, item.operator, item.right): item for item in constraints}.values())
+    return ConditionSet(tuple(vocabulary.names(mask)), unique, tuple(sorted(duties)), basis.works)
+
+
+def _constraints(version: TermsVersion) -> Iterator[Constraint]:
+    yield Constraint("spatial", "isAnyOf", tuple(version.body.get("territories", [])))
+    if version.offer.lower:
+        yield Constraint("dateTime", "gteq", version.offer.lower.isoformat())
+    if version.offer.upper:
+        yield Constraint("dateTime", "lt", version.offer.upper.isoformat())

@@ -112,12 +112,21 @@ def join(operator: Client, who: Mapping[str, Any], ring: KeyRing) -> dict[str, C
                 {"email": email, "full_name": member["name"], "role": role, "password": ring.password(email)},
             )
         if email not in ring.keys or not _answers(operator.url, ring.keys[email]):
+            _revoke_lost_keys(email)
             asked = {"organisation": organisation, "email": email, "label": "demo", "scopes": ["*"]}
             ring.keys[email] = operator.post("/v1/keys", asked)["secret"]
         for role in member["roles"]:
             clients.setdefault(role, Client(operator.url, ring.keys[email]))
     ring.save()
     return clients
+
+
+def _revoke_lost_keys(email: str) -> None:
+    """End demo keys of a member whose secrets are gone with var/demo: a member has two active keys at most."""
+    with units.unit(SYSTEM):
+        at = units.now()
+        for key in ApiKey.objects.filter(user__email=email, label="demo", revoked_at__isnull=True):
+            accounts.revoke_key(key=key, actor=SYSTEM, at=at)
 
 
 def _organisation(operator: Client, wanted: Mapping[str, Any]) -> str:
