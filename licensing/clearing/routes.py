@@ -93,7 +93,9 @@ def _open_licence(rights: Rights, region: Box, use: Use, over: control.Control) 
     if not rights.licences:
         return Route((), attempted=False)
     here = [licence for licence in rights.licences if common(licence.box, region)]
-    speaks = {rights.claims[root].licensor for root in over.paths} if over.complete else set()
+    # Above the whole nobody is known to speak for all of it: a claim that lifts the sum must not prove a licence.
+    settled = over.complete and not over.overclaimed
+    speaks = {rights.claims[root].licensor for root in over.paths} if settled else set()
     found = [_against(licence, region, use, speaks) for licence in here]
     # Before the first day of every assertion nothing is proven.
     return Route(offers.nearest(found) if found else ("licence_unproven",))

@@ -20,7 +20,7 @@ EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 masks = st.sampled_from([WORLD, mask(["EU"]), mask(["DE"]), mask(["US"]), mask(["WORLD", "-US"])])
 actions = st.sampled_from([2047, 0b1110, 0b0100, 0b1011])
 boxes = st.builds(
-    lambda a, t, s, n: Box(a, t, s, n),
+    Box,
     st.one_of(st.just(2047), actions),
     st.one_of(st.just(WORLD), masks),
     st.sampled_from([0, 0, 0, TODAY + 50]),
@@ -73,10 +73,13 @@ wild_rights = st.builds(
 )
 EVERYTHING = Box(2047, WORLD, 0, END)
 # Mostly one owner with everything: otherwise nothing random ever clears by terms.
-owners = st.lists(st.builds(f.Claim, st.integers(1, 2), st.just(f.WHOLE), st.just(EVERYTHING), st.just(f.CONSENTED), st.just(0)),
-                  max_size=2).map(lambda more: (f.Claim(1, f.WHOLE, EVERYTHING, GOOD), *more))  # fmt: skip
+derived = st.builds(
+    f.Claim, st.integers(1, 2), st.just(f.WHOLE), st.just(EVERYTHING), st.just(f.CONSENTED), st.just(0)
+)
+owners = st.lists(derived, max_size=2).map(lambda more: (f.Claim(1, f.WHOLE, EVERYTHING, GOOD), *more))  # fmt: skip
 calm_rights = st.builds(
-    f.Rights, claims=owners, offers=st.lists(offers, min_size=1, max_size=4, unique_by=lambda offer: offer.key).map(tuple),
+    f.Rights, claims=owners,
+    offers=st.lists(offers, min_size=1, max_size=4, unique_by=lambda offer: offer.key).map(tuple),
     status=st.one_of(st.none(), st.builds(f.Status, masks, st.just(0), st.just(TODAY))),
 )  # fmt: skip
 all_rights = st.one_of(wild_rights, calm_rights, calm_rights)
