@@ -1,4 +1,4 @@
-# ruff: noqa: D102, ARG002 (hooks of Django's Field)
+# ruff: noqa: D102 (hooks of Django's Field)
 """Column types that Django lacks: a territory mask and ranges that exclude without btree_gist."""
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ class UserManager(BaseUserManager["User"]):
     """Creates users by email address."""
 
     def get_by_natural_key(self, username: str | None) -> User:
+        """The person with this address, in whatever case it is written."""
         return self.get(email__iexact=username or "")
 
 

@@ -1,12 +1,10 @@
-"""Calls to Stripe that survive us: written down before they are made, answered afterwards,
-resumed under the same key.
-"""
+"""Calls to Stripe that survive us: written down before they are made, then answered or resumed under the same key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 
@@ -17,8 +15,6 @@ from licensing.kernel import digests
 from licensing.payments import gateway
 from licensing.payments.facts import Kind, Outcome
 from licensing.payments.models import StripeCall
-
-T = TypeVar("T")
 
 
 def configured() -> gateway.Gateway:
@@ -43,10 +39,8 @@ def write_down(*, key: str, subject: str, method: str, params: Mapping[str, Any]
     return call
 
 
-def answered(*, call: StripeCall, outcome: Outcome[T], actor: Actor, at: datetime) -> None:
-    """Keep what Stripe said; a call whose effect is unknown stays open and is looked up before anything else is
-    sent.
-    """
+def answered(*, call: StripeCall, outcome: Outcome[Any], actor: Actor, at: datetime) -> None:
+    """Keep what Stripe said; a call whose effect is unknown stays open and is looked up before anything is sent."""
     with unit(actor):
         held = StripeCall.objects.select_for_update().get(pk=call.pk)
         if held.status == "answered":

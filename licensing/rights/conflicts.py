@@ -107,8 +107,9 @@ def _open(
 def _sums_over_time(claims: Sequence[Claim]) -> list[int]:
     """The sum of shares at each claim's first day: where a maximum over half-open periods must lie."""
     return [
-        sum(other.control_ppm for other in claims if claim.period.lower is None and other.period.lower is None
-            or claim.period.lower is not None and claim.period.lower in other.period)
+        sum(other.control_ppm for other in claims
+            if (claim.period.lower is None and other.period.lower is None)
+            or (claim.period.lower is not None and claim.period.lower in other.period))
         for claim in claims
     ]  # fmt: skip
 

@@ -313,7 +313,8 @@ class RightsItem(models.Model):
     ppm = models.IntegerField(null=True)
     actions = models.IntegerField()
     territories = TerritoriesField()
-    unknown = TerritoriesField(null=True)  # of a status: where nothing is known
+    # Of a status: where nothing is known.
+    unknown = TerritoriesField(null=True)  # type: ignore[misc]  # the stubs know no nullable field of our own
     period = DateRangeField()
     flags = models.IntegerField()
     word = models.TextField(blank=True)  # part of a claim, licensee of an encumbrance

@@ -56,7 +56,7 @@ def declare_claim(
         ClaimWork.objects.bulk_create([ClaimWork(claim=claim, work=work) for work in target.works], batch_size=5000)
         audit.record(
             actor=actor, act="claim.declared", subject=claim.name_id, at=at, organisation_id=organisation.pk,
-            after={"holder": holder.name_id, "basis": basis, "control_ppm": control_ppm, "author_consent": author_consent},
+            after={"holder": holder.name_id, "basis": basis, "ppm": control_ppm, "author_consent": author_consent},
         )  # fmt: skip
         events.emit(
             "claim.declared", claim.name_id, actor=actor, at=at, organisation_id=organisation.pk,
