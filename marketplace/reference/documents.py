@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from django.db.models import Model
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
+from licensing.clearing.reasons import CODES
 from licensing.events.names import NAMES
 from licensing.flow import FLOW
 from licensing.kernel.states import States
@@ -98,26 +98,18 @@ def _modules(places: list[refusals.Said]) -> str:
 
 
 def clearing_reasons() -> str:
-    """Every reason a clearance can give for a work, from the clearing engine's data file."""
-    path = refusals.ROOT / "licensing/clearing/data/reasons.json"
+    """Every reason a clearance can give for a work."""
     head = (
-        "A clearance answers 200 also when it refuses: each work carries its reasons. How they are found is in "
+        "A clearance answers 200 also when it refuses: each work carries its reasons. A gate refuses at once; a route "
+        "blocks one way to clear; an approval asks a person; a note only tells. How they are found is in "
         "[algorithms/clearing.md](../algorithms/clearing.md).\n"
     )
-    body = _reason_table(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else ""
-    return f"# Reasons of a clearance\n\n{NOTE}\n{head}\n{body}"
-
-
-def _reason_table(data: Any) -> str:
-    rows: Mapping[str, Any] = data.get("reasons", data)
-    known = {code: about if isinstance(about, Mapping) else {"says": about} for code, about in rows.items()}
-    heads = list(dict.fromkeys(head for about in known.values() for head in about))
-    lines = ([f"`{code}`", *(_cell(about.get(head, "")) for head in heads)] for code, about in known.items())
-    return _table(("code", *heads), lines)
-
-
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    heads = ("code", "effect", "route", "English", "Chinese", "lifted by", "would change it", "example")
+    rows = (
+        (f"`{one.code}`", one.effect, one.route or "", one.en, one.zh, one.lifted_by, one.would_change, one.example)
+        for one in CODES.values()
+    )
+    return f"# Reasons of a clearance\n\n{NOTE}\n{head}\n" + _table(heads, rows)
 
 
 def _commands() -> Iterator[tuple[str, BaseCommand]]:
