@@ -68,6 +68,8 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         _price_by_rules(cursor, run)
         cursor.execute(sql.BAD)
         _mark_bad(cursor, run, below)
+        if works > sql.BIG:
+            cursor.execute(sql.NO_LOOPS)
     return run
 
 

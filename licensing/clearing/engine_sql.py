@@ -17,6 +17,9 @@ TABLES = (
 )  # fmt: skip
 # A million works are hashed and sorted in memory, for this transaction only.
 MEMORY = "SET LOCAL work_mem = '256MB'"
+# A bundle made a moment ago has no statistics yet; row by row look-ups of a million works would take seconds.
+BIG = 10_000
+NO_LOOPS = "SET LOCAL enable_nestloop = off"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
 # Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.
@@ -215,25 +218,25 @@ NOTE_ARRAY = (
 # Every work of the bundle with its fit, gates and price: the one pass over the works. What is missing is never a
 # yes: without a fit the work is refused and cannot be stored (fit is NOT NULL), without a price it has no outcome.
 # OFFSET 0 keeps each step a step: otherwise the price is computed again wherever it is named.
-WORKS = f"""
+def _works(more: str, picked: str) -> str:
+    """The pass over the works; `more` columns are carried along for those who store them."""
+    price = share_of("(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)", "y.share")
+    return f"""
 SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
   WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome
 FROM (
   SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
     SELECT y.*,
-      CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many
-        ELSE {share_of("(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)", "y.share")} END AS price,
+      CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many ELSE {price} END AS price,
       CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END
-        END AS by_hand,
-      CASE WHEN y.second THEN y.b_version ELSE y.version END AS picked
+        END AS by_hand{picked}
     FROM (
       SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second FROM (
-        SELECT w.work_id, w.flags, w.claims, r.fit, r.refused, r.past, r.mode, r.root, r.share, r.version, r.manual,
-          r.b_version, r.b_manual, m.price AS many, m.manual AS many_manual, m.roots, m.shares, m.versions,
+        SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, m.price AS many, m.manual AS many_manual,
           w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0
             AND w.work_id IN (SELECT work_id FROM clr_bad) THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
           CASE WHEN r.mode = 1 THEN {price100("r.", "w")} END AS price_a,
-          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w")} END AS price_b
+          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w")} END AS price_b{more}
         FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
         LEFT JOIN clr_ready r ON r.termset = w.termset_id
         LEFT JOIN clr_priced m ON m.work_id = w.work_id
@@ -243,8 +246,14 @@ FROM (
   ) z OFFSET 0
 ) x OFFSET 0
 """
+
+
+WORKS = _works(
+    ", w.work_id, w.flags, w.claims, r.root, r.version, r.b_version, m.roots, m.shares, m.versions",
+    ", CASE WHEN y.second THEN y.b_version ELSE y.version END AS picked",
+)
 SUMMARY = f"""
-SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({WORKS}) q GROUP BY fit, gates, outcome
+SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({_works("", "")}) q GROUP BY fit, gates, outcome
 """
 STORE = f"""
 INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reasons, considered, notes, price_micro,
