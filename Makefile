@@ -4,8 +4,8 @@
 #   make run             web server, worker, relay on this machine                    PORT=8000
 #   make check           style, types, order of layers, generated documents
 #   make bench B=name    one benchmark                                                N=size
-#   make faults          the fault suite with its full number of trials
-#   make client          build the licet client and licet-verify.pyz into dist/
+#   make faults          workers killed, Redis flushed, webhooks shuffled: the fault tests alone
+#   make client          build licet-verify.pyz into dist/
 #   make setup           only install                       PYTHON=python3.12 chooses the interpreter
 #   make lock            lock the requirements again        make reference  write docs/reference again
 .DEFAULT_GOAL := help
@@ -48,7 +48,7 @@ bench: setup
 	@$(BIN)/python -m bench $(B) $(N)
 
 faults: setup
-	@LICET_TRIALS=full $(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m pytest -n $(JOBS) $$(find tests -name 'test_faults*.py')
 
 client: setup
 	@$(BIN)/python -m client.build
