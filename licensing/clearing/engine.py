@@ -94,7 +94,9 @@ def store(run: Prepared, clearance_id: int) -> list[tuple[str, list[str], int, i
     with connection.cursor() as cursor:
         cursor.execute(sql.STORE, {**run.params, "clearance": clearance_id})
         cursor.execute(sql.COUNTS, {"clearance": clearance_id})
-        return [(outcome, reasons, works, int(micro)) for outcome, reasons, works, micro in cursor.fetchall()]
+        found = cursor.fetchall()
+        cursor.execute(sql.LOOPS)
+    return [(outcome, reasons, works, int(micro)) for outcome, reasons, works, micro in found]
 
 
 def digest(clearance_id: int) -> str:

@@ -20,6 +20,7 @@ MEMORY = "SET LOCAL work_mem = '256MB'"
 # A bundle made a moment ago has no statistics yet; row by row look-ups of a million works would take seconds.
 BIG = 10_000
 NO_LOOPS = "SET LOCAL enable_nestloop = off"
+LOOPS = "SET LOCAL enable_nestloop = on"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
 # Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ class Command(BaseCommand):
             organisation = Organisation.objects.filter(slug=options["organisation"]).first()
         if organisation is None:
             raise CommandError(f"There is no organisation {options['organisation']}.")
+        # own:... ids are the licensee's own
+        actor = replace(actor, organisation_id=organisation.pk)
         use = services.create_use(organisation=organisation, body=body, title="", actor=actor, at=at)
         bundle = services.create_bundle(organisation=organisation, title="", actor=actor, at=at, **_selection(options))
         clearance = services.clear(use=use, bundle=bundle, currency=options["currency"], actor=actor, at=at)

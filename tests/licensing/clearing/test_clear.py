@@ -1,0 +1,179 @@
+"""From a use and a bundle to stored decisions, approvals and explanations, on real rights tables."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from accounts.errors import Refused
+from accounts.unit import Actor, unit
+from licensing.clearing import approvals, engine, reasons, services
+from licensing.clearing.models import Approval, Clearance, Decision
+from licensing.kernel import territories
+from licensing.rights import models as r
+from tests.support import rights_world as made
+
+pytestmark = pytest.mark.django_db
+BODY: dict[str, Any] = {
+    "actions": ["train"],
+    "territories": ["EU"],
+    "training_window": {"from": "2027-01-01", "until": "2027-12-31"},
+    "outputs": ["product"],
+    "delivery": "licence_only",
+}
+
+
+def shelf(approval: str = "auto") -> made.World:
+    """Two registered works of one owner who claims everything and offers it at 1,000,000 micro."""
+    world = made.World(random.Random(3), calm=True)  # noqa: S311 -- a test's dice
+    with unit(made.ACTOR):
+        made._owners(world)
+        made._works(world, 2)
+        for work in world.works:
+            type(work).objects.filter(pk=work.pk).update(
+                status="registered", court_order=False, third_party="none", personal_data="none", imprint=None
+            )
+        owner = world.tenant(world.organisations[0])
+        for catalogue in world.catalogues:
+            r.Claim.objects.create(
+                **made.named(), **owner, level="catalogue", catalogue=catalogue, holder=world.parties[0], kind="root",
+                basis="assignment", control_ppm=1_000_000, author_consent="contract_clause", actions=2047,
+                territories=territories.WORLD, period=DateRange(None, None),
+            )  # fmt: skip
+        terms = r.Terms.objects.create(**made.named(), **owner, own_key="x", status="published")
+        body = {
+            "title": "t", "actions": ["all"], "territories": ["WORLD"], "outputs": ["any"], "currency": "usd",
+            "approval": approval, "price": {"rules": [{"kind": "flat", "amount_micro": 1_000_000}]},
+        }  # fmt: skip
+        r.TermsVersion.objects.create(
+            terms=terms, number=1, title="t", actions=2047, territories=territories.WORLD, model_kinds=31, outputs=7,
+            offer=DateRange(None, None), survival="perpetual", approval=approval, currency="usd", price=body["price"],
+            body=body, sha256="0" * 64, created_at=made.AT,
+        )  # fmt: skip
+        for catalogue in world.catalogues:
+            r.TermsAssignment.objects.create(**owner, level="catalogue", catalogue=catalogue, terms=terms, created_at=made.AT)
+    return world
+
+
+def clear(world: made.World, **more: Any) -> Clearance:
+    licensee = world.organisations[3]
+    use = services.create_use(organisation=licensee, body=BODY | more, title="", actor=made.ACTOR, at=made.AT)
+    ids = [work.name_id for work in world.works]
+    buyer = Actor("lice", licensee.pk, scope="all")
+    bundle = services.create_bundle(
+        organisation=licensee, ids=[*ids, ids[0], "own:nobody"], title="", actor=buyer, at=made.AT
+    )
+    assert (bundle.works_count, bundle.duplicate_ids, bundle.unknown_ids) == (2, 1, ["own:nobody"])
+    return services.clear(use=use, bundle=bundle, currency="usd", actor=made.ACTOR, at=made.AT)
+
+
+def test_works_clear_at_their_price_and_the_hash_repeats() -> None:
+    world = shelf()
+    one, other = clear(world), clear(world)
+    assert one.counts == {"cleared": 2, "needs_approval": 0, "refused": 0}
+    assert one.total_micro == 2_000_000
+    assert one.status == "decided"
+    assert one.decisions_hash == other.decisions_hash != ""
+    with unit(made.ACTOR):
+        row = Decision.objects.filter(clearance=one).first()
+        assert row is not None
+        assert (row.shares, len(row.claims), len(row.versions)) == ([1_000_000], 1, 1)
+
+
+def test_a_withhold_refuses_its_work_alone_and_changes_the_hash() -> None:
+    world = shelf()
+    before = clear(world)
+    with unit(made.ACTOR):
+        r.Reservation.objects.create(
+            **made.named(), **world.tenant(), level="work", work=world.works[0], kind="withhold", actions=2047,
+            territories=territories.WORLD, period=DateRange(None, None),
+        )  # fmt: skip
+    after = clear(world)
+    assert after.counts == {"cleared": 1, "needs_approval": 0, "refused": 1}
+    assert after.reasons == {"withheld": 1}
+    assert after.decisions_hash != before.decisions_hash
+    said = services.explain(clearance=after, work=world.works[0], actor=made.ACTOR, at=made.AT)
+    assert said["reasons"][0]["code"] == "withheld"
+    assert said["reasons"][0]["detail"][0]["actions"] == ["train_discriminative", "train_generative", "fine_tune"]
+
+
+def test_a_yes_becomes_a_private_offer_and_the_work_clears() -> None:
+    world = shelf("manual")
+    asked = clear(world)
+    assert asked.counts == {"cleared": 0, "needs_approval": 2, "refused": 0}
+    owner = world.organisations[0]
+    holder = Actor("owner", owner.pk, roles=frozenset({"publisher_editor"}), scope="all")
+    with unit(made.ACTOR):
+        first, second = Approval.objects.filter(clearance=asked).order_by("work_id")
+    services.answer_approval(approval=first, yes=True, reason="", price_minor=7, actor=holder, at=made.AT)
+    services.answer_approval(approval=second, yes=False, reason="no", actor=holder, at=made.AT)
+    again = clear(world)
+    assert again.counts == {"cleared": 1, "needs_approval": 1, "refused": 0}
+    assert again.total_micro == 7_000_000
+    with pytest.raises(Refused) as closed:
+        services.answer_approval(approval=first, yes=True, reason="", actor=holder, at=made.AT)
+    assert closed.value.code == "approval_closed"
+    late = made.AT + approvals.DUE + timedelta(days=1)
+    assert approvals.expire(clearance=again, actor=made.ACTOR, at=late) == 1
+
+
+def test_a_stranger_cannot_answer() -> None:
+    world = shelf("manual")
+    asked = clear(world)
+    with unit(made.ACTOR):
+        approval = Approval.objects.filter(clearance=asked)[0]
+    stranger = Actor("bela", world.organisations[1].pk)
+    with pytest.raises(Refused, match="no such approval"):
+        services.answer_approval(approval=approval, yes=True, reason="", actor=stranger, at=made.AT)
+    with unit(made.ACTOR):
+        assert Approval.objects.get(pk=approval.pk).status == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"actions": []}, "/actions"),
+        ({"actions": ["dance"]}, "/actions"),
+        ({"training_window": {"from": "2026-01-01", "until": "2027-01-01"}}, "/training_window"),
+        ({"outputs": ["open_weights"], "model_territories": ["EU"]}, "/model_territories"),
+        ({"max_price_minor": 1.5}, "/max_price_minor"),
+        ({"colour": "red"}, "/colour"),
+        ({"exclusive": "yes"}, "/exclusive"),
+    ],
+)
+def test_a_wrong_use_is_refused_by_field(change: dict[str, Any], pointer: str) -> None:
+    world = made.World(random.Random(1))  # noqa: S311 -- a test's dice
+    with unit(made.ACTOR):
+        made._owners(world)
+    with pytest.raises(Refused) as wrong:
+        services.create_use(
+            organisation=world.organisations[3], body=BODY | change, title="", actor=made.ACTOR, at=made.AT
+        )
+    assert pointer in [reason.pointer for reason in wrong.value.reasons]
+
+
+def test_a_difference_between_engine_and_rules_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = shelf()
+    rows = engine.sample
+
+    def wrong(clearance_id: int, size: int) -> Any:
+        for row in rows(clearance_id, size):
+            yield (row[0], "refused", *row[2:])
+
+    monkeypatch.setattr(engine, "sample", wrong)
+    with pytest.raises(services.EngineDisagrees):
+        clear(world)
+    with unit(made.ACTOR):
+        assert not Clearance.objects.exists()
+        assert not Decision.objects.exists()
+
+
+def test_every_code_has_one_effect() -> None:
+    effects = {code.effect for code in reasons.CODES.values()}
+    assert effects == {"gate", "route", "approval", "note"}
+    assert all((code.route is not None) == (code.effect == "route") for code in reasons.CODES.values())
+    assert all(code.en and code.zh and code.example for code in reasons.CODES.values())
