@@ -13,6 +13,7 @@ from client.verify import release as verifier
 from client.verify.certificate import Options
 from client.verify.report import Report
 from client.verify.signatures import read_trust
+from licensing.catalogue.models import Asset
 from licensing.delivery import services as delivery
 from licensing.delivery.models import Release, ReleaseFile, Shard, ShardFile
 from licensing.grants import keys
@@ -99,3 +100,17 @@ def test_a_flipped_byte_is_found_and_named(tmp_path: Path) -> None:
     report = checked(place)
     assert report.exit == 1
     assert shard.name in str(report.value()["first_wrong"])
+
+
+def test_content_that_changed_in_the_store_is_not_delivered() -> None:
+    grant = scenario.granted(scenario.publisher(works=2))
+    with unit(SYSTEM):
+        asset = Asset.objects.latest("pk")
+    stored = storage.path_of(asset.sha256)
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes().swapcase())
+    with pytest.raises(ValueError, match="content_sha256"):
+        built(grant)
+    with unit(SYSTEM):
+        assert not ShardFile.objects.exists()
+        assert not Release.objects.filter(status="ready").exists()
