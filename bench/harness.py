@@ -119,13 +119,14 @@ def progress(sentence: str) -> None:
 
 
 def machine() -> str:
-    """Processor, cores, memory and Python of this machine, without its name."""
+    """Processor, cores, memory, Python and load of this machine, without its name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     processor = models[0] if models else platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    load = os.getloadavg()[0]
+    return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}, load {load:.1f}"
 
 
 def stamped(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

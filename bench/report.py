@@ -75,4 +75,5 @@ def _picture(rows: Rows) -> list[str]:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
     holds = {True: "yes", False: "NO", None: ""}[row["holds"]]
-    return (str(row["measure"]), str(row["ours"]), str(row["against"]), ratio, str(row["target"]), holds)
+    measure, ours, against, target = (str(row[key] or "") for key in ("measure", "ours", "against", "target"))
+    return (measure, ours, against, ratio, target, holds)
