@@ -52,7 +52,7 @@ def sale(works: int, holders: int, payments: int) -> Seeded:
         own = {"organisation": holder, "livemode": False}
         catalogue = Catalogue.objects.create(**_named(), slug=name, name="Bench", **own)
         _parties(holder, holders * len(PPM))
-        first_claim = _claims(holder, catalogue, holders)
+        first_claim = _claims(holder, holders)
         work = Work.objects.create(**_named(), catalogue=catalogue, own_id="0", title="Work", title_key="work", **own)
         _copy(work, works - 1, {"public_id": "licet_uuid7(%(at)s)", "own_id": "g::text"})
         quote = _quote(buyer, holder, work, works, first_claim, holders)
@@ -78,7 +78,7 @@ def _parties(holder: Organisation, number: int) -> None:
     )
 
 
-def _claims(holder: Organisation, catalogue: Catalogue, number: int) -> int:
+def _claims(holder: Organisation, number: int) -> int:
     parties = list(Party.objects.filter(organisation=holder).order_by("id"))
     claims = Claim.objects.bulk_create(
         Claim(

@@ -1,0 +1,114 @@
+"""Explain one cent: every number behind one row of one run, computed again from the frozen inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+
+from accounts.errors import Refused
+from licensing.kernel import apportion, ids, split
+from licensing.royalties import recompute
+from licensing.royalties.models import Allocation, AllocationRun, WorkAllocation
+
+# Of the works of a run, how many have a larger remainder, and how many this one or a larger.
+PLACE = """
+SELECT count(*) FILTER (WHERE remainder > %(remainder)s), count(*) FILTER (WHERE remainder >= %(remainder)s)
+FROM licensing_workallocation WHERE run_date = %(date)s AND run_id = %(run)s AND id BETWEEN %(first)s AND %(last)s
+"""
+
+
+def cent(*, run: str | None = None, work: str | None = None, payee: str | None = None) -> dict[str, Any]:
+    """Explain what `payee` (pty_, cfl_ of an escrow, or the year of unclaimed money) got of `work` in `run`.
+
+    What is left out is chosen: the newest run, its first row. Where a payee has several parts of a work, the first is
+    explained. Micro and remainders are integers; `recomputed_micro` is divided again from the frozen inputs by the
+    oracle, at both levels. Raises Refused("not_found"). Needs an open unit. Source: money.md 2, "Explain this cent".
+    """
+    row = _find(run, work, payee)
+    level = WorkAllocation.objects.get(run_date=row.run_date, id=row.id >> 16)
+    again, part_level = _again(row, level)
+    tie = apportion.tie(row.run.public_id, row.work.public_id, row.part_no).hex()
+    return {
+        "run": row.run.name_id, "work": row.work.name_id, "payee": row.account.owner, "part_no": row.part_no,
+        "q": part_level.q, "r": part_level.r, "floor": row.floor, "remainder": row.remainder, "rank": row.rank,
+        "cut_rank": part_level.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "held": row.held,
+        "amount_micro": row.amount, "recomputed_micro": again, "equal": again == row.amount,
+        "input_hash": row.run.input_hash, "output_hash": row.run.output_hash,
+        "rule_version": row.run.rule_version, "currency": row.run.currency,
+        "entry": row.run.entry.name_id if row.run.entry else None, "account": row.account.code,
+        "charge": _charge(row.run), "work_level": _work_level(row.run, level), **_agreement(row),
+    }  # fmt: skip
+
+
+def _find(run: str | None, work: str | None, payee: str | None) -> Allocation:
+    runs = AllocationRun.objects.filter(rows__gt=0).order_by("-id")
+    chosen = runs.filter(public_id=_key("alr", run)).first() if run else runs.first()
+    if chosen is None:
+        raise Refused("not_found", "There is no such run." if run else "Nothing has been divided yet.")
+    rows = Allocation.objects.filter(run_date=chosen.run_date, run=chosen)
+    if work:
+        level = WorkAllocation.objects.filter(run=chosen, work__public_id=_key("wrk", work)).first()
+        first = level.id << 16 if level else 0
+        rows = rows.filter(id__gt=first, id__lt=first + (1 << 16))
+    else:
+        rows = rows.filter(id__gte=chosen.first_row << 16)
+    if payee:
+        rows = rows.filter(account__owner=payee)
+    joined = rows.select_related("run__order__quote", "run__entry", "work", "claim", "account", "split_part__version")
+    found = joined.order_by("id").first()
+    if found is None:
+        raise Refused("not_found", f"{payee or 'Nobody'} got nothing of {work or 'any work'} in {chosen.name_id}.")
+    return found
+
+
+def _key(prefix: str, name: str) -> Any:
+    try:
+        return ids.decode(prefix, name)
+    except ValueError as error:
+        raise Refused("not_found", f"{error}.") from None
+
+
+def _again(row: Allocation, level: WorkAllocation) -> tuple[int, apportion.Share]:
+    """The row's amount from the frozen inputs, and the division among the parts of its work as it was stored."""
+    run = row.run
+    given = recompute.inputs(run, row.work.public_id)
+    works = split.divide_works(run.public_id, run.pool_micro, given.works)
+    parts = split.shares_of_work(row.work.public_id, given.parts[row.work.public_id])
+    ties = split.Ties(run.public_id, [(row.work.public_id, part.part_no) for part, _ in parts])
+    shares = [share for _, share in parts]
+    fresh = apportion.divide(works[row.work.public_id].amount, shares, ties)
+    return fresh[row.part_no - 1].amount, apportion.divide(level.amount, shares, ties)[row.part_no - 1]
+
+
+def _charge(run: AllocationRun) -> dict[str, Any]:
+    return {
+        "payment": run.source, "order": run.order.name_id, "gross_minor": run.gross_minor, "tax_minor": run.tax_minor,
+        "fee_minor": run.fee_minor, "pool_micro": run.pool_micro,
+    }  # fmt: skip
+
+
+def _work_level(run: AllocationRun, level: WorkAllocation) -> dict[str, Any]:
+    values = {
+        "run": run.pk, "date": run.run_date, "first": run.first_row, "last": run.last_row, "remainder": level.remainder,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE, values)
+        larger, upto = cursor.fetchone()
+    q, r = divmod(run.pool_micro, run.weight_total)
+    return {
+        "weight": level.weight, "weight_total": run.weight_total, "q": q, "r": r, "floor": level.floor,
+        "remainder": level.remainder, "rank": level.rank, "cut_rank": run.works_cut,
+        "tied_across_cut": larger < run.works_cut < upto, "amount_micro": level.amount,
+        "tie": apportion.tie(run.public_id, level.work.public_id, 0).hex(),
+    }  # fmt: skip
+
+
+def _agreement(row: Allocation) -> dict[str, Any]:
+    version = row.split_part.version if row.split_part else None
+    return {
+        "claim": row.claim.name_id if row.claim else None,
+        "split_version": version.name_id if version else None,
+        "split_ppm": row.split_part.ppm if row.split_part else None,
+        "document": version.document if version else None,
+    }
