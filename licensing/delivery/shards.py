@@ -147,6 +147,7 @@ def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
         with writer:
             for table in _groups(rows, tally):
                 writer.write_table(table, row_group_size=GROUP_ROWS)
+                del table  # or it would live on while the next group is made
         if not tally.hashes:
             raise ValueError("a shard needs at least one row")
     return ShardFacts(
