@@ -27,7 +27,10 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
             "unchanged, erased, rejected, warned}, issues: [{code, severity, line, column, record, path, seen, "
             "expected}]}], works: {before, after}, editions: {before, after}, dry_run}"
         ),
+        "issuer_keys": "{keys: [{id, livemode, fingerprint}], root}",
         "jobs": "{counts: {status: n}, health: {}, jobs: []}",
+        "relay": "{rung, released, dead, made}, one line per round",
+        "run": "{web, stripe}: the addresses",
         "verify_ledger": "{imbalance: {currency: n}, entries, lines, first_bad}",
         "verify_release": (
             "{ok, trust, status, status_as_of, checked: {files, rows, bytes}, withdrawn_rows, first_wrong}"
