@@ -1,7 +1,7 @@
 """Clear n works: summary and stored decisions, with 7,000 distinct sets of rights and with all sets unique.
 
-Runs on a database of its own (`licet_bench`) beside the embedded one. Gate: a sample equals `rules.decide`, and two runs
-give the same hash. Peer: the same question through Django's ORM with prefetch and the same rules, on a slice.
+Runs on a database of its own (`licet_bench`) beside the embedded one. Gate: a sample equals `rules.decide`, and two
+runs give the same hash. Peer: the same question through Django's ORM with prefetch and the same rules, on a slice.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     """Rows of the table: measure, ours, against, value, ratio, target, holds, machine, at."""
     rows = []
     for unique in (False, True):
-        with _database():
+        with _Database():
             rows.extend(_measure(n, unique))
     return rows
 
 
-class _database:
+class _Database:
     """A fresh database, migrated, for one case; dropped afterwards. DDL and data by the owner."""
 
     name = "licet_bench"
@@ -56,7 +56,7 @@ class _database:
         with connections["owner"].cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {self.name}")
             cursor.execute(f"CREATE DATABASE {self.name}")
-        self._point({alias: self.name for alias in self.before})
+        self._point(dict.fromkeys(self.before, self.name))
         call_command("migrate", database="owner", verbosity=0)
 
     def __exit__(self, *error: object) -> None:
@@ -122,8 +122,7 @@ def _fill(n: int, unique: bool) -> dict[str, int]:
 def _summary(bundle: Bundle, asked: Any) -> list[engine.Group]:
     with unit(ACTOR), transaction.atomic():
         prepared = engine.prepare(bundle.pk, bundle.works_count, asked, AT)
-        groups = engine.summarise(prepared)
-    return groups
+        return engine.summarise(prepared)
 
 
 def _peer(n: int, asked: Any) -> float:

@@ -15,11 +15,13 @@ QUIET = "SET session_replication_role = replica"
 LOUD = "SET session_replication_role = origin"
 
 BASE = """
-INSERT INTO accounts_organisation (id, public_id, created_at, slug, name, country, is_rights_holder, is_licensee, is_operator)
+INSERT INTO accounts_organisation (id, public_id, created_at, slug, name, country, is_rights_holder, is_licensee,
+  is_operator)
 SELECT i, licet_uuid7(now()), now(), 'bench-' || i, 'o', '', true, true, false FROM generate_series(9001, 9051) i;
 INSERT INTO licensing_party (id, organisation_id, livemode, public_id, created_at, kind, name, own_key)
 SELECT i, i, false, licet_uuid7(now()), now(), 'organisation', 'p', 'p' FROM generate_series(9001, 9050) i;
-INSERT INTO licensing_catalogue (id, organisation_id, livemode, public_id, created_at, slug, name, role_of_sender, origin,
+INSERT INTO licensing_catalogue (id, organisation_id, livemode, public_id, created_at, slug, name, role_of_sender,
+  origin,
   source_kind, personal_data, third_party, declared_by)
 SELECT i, i, false, licet_uuid7(now()), now(), 'c', 'c', 'owner', 'human', 'owned', 'none', 'none', ''
 FROM generate_series(9001, 9050) i;
@@ -28,7 +30,8 @@ WORKS = """
 INSERT INTO licensing_work (id, organisation_id, livemode, public_id, created_at, catalogue_id, own_id, title, subtitle,
   title_key, form, language, subjects, published_country, contributors_evidence, characters, words, tokens, generator,
   retracted, court_order, record_sha256, status)
-SELECT i, 9001 + i %% 50, false, licet_uuid7(now()), now(), 9001 + i %% 50, i::text, 't', '', 't', 'book', 'en', '{}', '',
+SELECT i, 9001 + i %% 50, false, licet_uuid7(now()), now(), 9001 + i %% 50, i::text, 't', '', 't', 'book', 'en',
+  '{}', '',
   '', 5000 + hashint8(i) %% 4000, 900 + abs(hashint8(i + 7)) %% 90000, 1200 + abs(hashint8(i + 3)) %% 120000, '', false,
   abs(hashint8(i)) %% 500 = 0, '', CASE WHEN abs(hashint8(i + 1)) %% 100 = 0 THEN 'withdrawn' ELSE 'registered' END
 FROM generate_series(1, %(n)s) i
@@ -59,7 +62,8 @@ INSERT INTO licensing_termsversion (id, terms_id, number, title, actions, territ
   price_measures, body, sha256, created_at)
 SELECT i, i, 1, 't', CASE WHEN i %% 20 = 0 THEN 1 ELSE 2047 END,
   CASE (i / 50) %% 5 WHEN 0 THEN %(eu)s::bit(256) WHEN 1 THEN %(us_out)s::bit(256) ELSE %(world)s::bit(256) END, 31, 7,
-  daterange(DATE '2026-01-01' - (i %% 300)::int, DATE '2028-01-01' + (i %% 500)::int), NULLIF(300 + (i %% 700)::int, 700),
+  daterange(DATE '2026-01-01' - (i %% 300)::int, DATE '2028-01-01' + (i %% 500)::int),
+  NULLIF(300 + (i %% 700)::int, 700),
   NULLIF(200 + (i %% 900)::int, 900), CASE WHEN i %% 11 = 0 THEN 'until_end' ELSE 'perpetual' END, 'any', true, '{}',
   CASE i %% 3 WHEN 0 THEN '[]' ELSE '[{"kind": "attribution"}]' END::jsonb,
   CASE WHEN i %% 33 = 0 THEN 'manual' ELSE 'auto' END, 'usd',

@@ -67,7 +67,9 @@ def works(clearance: Clearance, *, limit: int | None = None) -> list[dict[str, A
             "reasons": [{"code": code, "detail": ""} for code in row.reasons],
             "considered": row.considered,
             "notes": row.notes,
-            "price": None if row.price_micro is None else {"micro": str(row.price_micro), "currency": clearance.currency},
+            "price": (
+                None if row.price_micro is None else {"micro": str(row.price_micro), "currency": clearance.currency}
+            ),
             "terms": sorted({terms[version] for version in row.versions}),
         }
         for row in decisions

@@ -62,7 +62,8 @@ def create_bundle(
         raise Refused("bundle_invalid", "A bundle is a query or a list.", [reason])
     unknown = sorted(set(query or ()) - set(queries.FILTERS))
     if unknown:
-        reason = Reason("bundle_invalid", "Unknown filter.", f"/query/{unknown[0]}", unknown[0], ", ".join(queries.FILTERS))
+        known = ", ".join(queries.FILTERS)
+        reason = Reason("bundle_invalid", "Unknown filter.", f"/query/{unknown[0]}", unknown[0], known)
         raise Refused("bundle_invalid", "The query cannot be read.", [reason])
     with unit(actor):
         bundle = Bundle.objects.create(
@@ -91,7 +92,8 @@ def _list_works(bundle: Bundle, ids: Sequence[str], actor: Actor) -> None:
     bundle.works_count = len(own)
     bundle.duplicate_ids = sum(1 for ref in ids if ref in found) - len(own)
     BundleWork.objects.bulk_create(
-        [BundleWork(bundle=bundle, work_id=work, own_ref=ref[:200]) for work, ref in sorted(own.items())], batch_size=5000
+        [BundleWork(bundle=bundle, work_id=work, own_ref=ref[:200]) for work, ref in sorted(own.items())],
+        batch_size=5000
     )
 
 

@@ -109,7 +109,8 @@ def _works(world: World, count: int) -> None:
     rng, owner = world.rng, world.organisations[0]
     for name in ("one", "two"):
         world.catalogues.append(Catalogue.objects.create(
-            **named(), **world.tenant(owner), slug=name, name=name, origin=rng.choice(["human", "synthetic", "unknown"]),
+            **named(), **world.tenant(owner), slug=name, name=name,
+            origin=rng.choice(["human", "synthetic", "unknown"]),
             source_kind=rng.choice(["owned", "public_domain"]), personal_data=rng.choice(["none", "none", "unknown"]),
             third_party=rng.choice(["none", "unknown"]),
         ))  # fmt: skip
@@ -119,14 +120,16 @@ def _works(world: World, count: int) -> None:
             **named(), **world.tenant(owner), catalogue=rng.choice(world.catalogues), own_id=str(number), title="t",
             imprint=rng.choice([None, world.imprints[0]]), title_key="t", form=rng.choice(["book", "poem"]),
             status=rng.choice(["registered"] * 8 + ["draft", "withdrawn"]), court_order=rng.random() < 0.05,
-            origin=rng.choice([None, "human", "synthetic"]), personal_data=rng.choice([None, "none", "present_with_basis"]),
+            origin=rng.choice([None, "human", "synthetic"]),
+            personal_data=rng.choice([None, "none", "present_with_basis"]),
             third_party=rng.choice([None] * 6 + ["present_not_cleared"]), retracted=rng.random() < 0.1,
             tokens=rng.choice([None, 0, 999, 12_345_678]), words=rng.choice([None, 77_777]),
             characters=rng.choice([None, 10**9]), seconds=rng.choice([None, 61]),
         )  # fmt: skip
         world.works.append(work)
         if rng.random() < 0.7:
-            Asset.objects.create(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1, media_type="text/plain", filename="t",
+            Asset.objects.create(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1,
+                media_type="text/plain", filename="t",
                                  layer=rng.choice(["text", "text", "cover"]))  # fmt: skip
         if rng.random() < 0.5:
             Contributor.objects.create(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties))
@@ -180,14 +183,18 @@ def _terms(world: World) -> None:
             training_days=None if loose else rng.choice([None, 100, 365]),
             retention_days=None if loose else rng.choice([None, 100, 365, 1000]),
             survival=rng.choice(["perpetual"] * 3 + ["until_end"]),
-            audience=rng.choice(["any"] * 5 + ["research", "named"]), audience_organisation=rng.choice(world.organisations),
+            audience=rng.choice(["any"] * 5 + ["research", "named"]),
+            audience_organisation=rng.choice(world.organisations),
             commercial=rng.random() < 0.85, distribution=rng.choice([[], [], ["api"]]),
-            conditions=rng.choice([[], [{"kind": "attribution"}], [{"kind": "no_sublicence"}, {"kind": "attribution"}]]),
+            conditions=rng.choice(
+                [[], [{"kind": "attribution"}], [{"kind": "no_sublicence"}, {"kind": "attribution"}]]
+            ),
             approval=rng.choice(["auto"] * 4 + ["manual"]), currency=rng.choice(["usd"] * 7 + ["eur"]), price=price,
             body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
         )  # fmt: skip
     for _ in range(rng.randint(1, 3)):
-        r.TermsAssignment.objects.create(**world.tenant(owner), **world.scope(), terms=terms, extends=rng.random() < 0.4,
+        r.TermsAssignment.objects.create(**world.tenant(owner), **world.scope(), terms=terms,
+            extends=rng.random() < 0.4,
                                          created_at=AT, ended_at=rng.choice([None] * 6 + [AT]))  # fmt: skip
 
 
@@ -214,7 +221,8 @@ def _conflict(world: World) -> None:
     if r.Conflict.objects.filter(work=work).exists():
         return
     conflict = r.Conflict.objects.create(
-        **named(), livemode=False, work=work, actions=rng.choice(ACTIONS), territories=rng.choice(PLACES), control_ppm=0,
+        **named(), livemode=False, work=work, actions=rng.choice(ACTIONS), territories=rng.choice(PLACES),
+        control_ppm=0,
         due_at=AT, status=rng.choice(["open", "open", "decided"]),
     )  # fmt: skip
     for claim in rng.sample(world.claims, min(len(world.claims), 2)):
@@ -238,7 +246,8 @@ def _status(world: World) -> None:
     free = rng.choice((0, *PLACES))
     unknown = rng.choice((0, *PLACES)) & ~free
     r.CopyrightStatus.objects.update_or_create(work=work, defaults={
-        "public_domain": free, "unknown": unknown, "protected": territories.WORLD & ~free & ~unknown, "rule_version": "x",
+        "public_domain": free, "unknown": unknown, "protected": territories.WORLD & ~free & ~unknown,
+        "rule_version": "x",
         "on_date": rng.choice([TODAY, TODAY, date(2027, 1, 1)]), "computed_at": AT,
     })  # fmt: skip
 
@@ -259,7 +268,9 @@ def body(rng: random.Random) -> dict[str, Any]:
     return {
         "actions": rng.choice([["train"], ["fine_tune"], ["train_generative"], ["mine", "ground"]]),
         "territories": rng.choice([["US"], ["EU"], ["DE"], ["WORLD"], ["US", "DE"]]),
-        "training_window": {"from": start.isoformat(), "until": (start + timedelta(days=rng.choice([90, 366]))).isoformat()},
+        "training_window": {
+            "from": start.isoformat(), "until": (start + timedelta(days=rng.choice([90, 366]))).isoformat(),
+        },
         "copy_retention_days": rng.choice([90, 400, None]), "model_survival": rng.choice(["perpetual", "until_end"]),
         "outputs": rng.choice([["internal"], ["product"], ["product"]]), "distribution": rng.choice([[], ["api"]]),
         "commercial": rng.random() < 0.7, "research": rng.random() < 0.4, "exclusive": rng.random() < 0.1,

@@ -64,7 +64,8 @@ def test_two_versions_never_overlap_but_may_follow_or_stand_beside() -> None:
     with unit(made.ACTOR):
         where = world()
         first = version(where, valid=DateRange(date(2026, 1, 1), date(2027, 1, 1)), territories=1)
-        for number, changed in ((2, {"valid": DateRange(date(2027, 1, 1), None), "territories": 1}), (3, {"territories": 2})):
+        later = {"valid": DateRange(date(2027, 1, 1), None), "territories": 1}
+        for number, changed in ((2, later), (3, {"territories": 2})):
             parts(version(where, number, **changed), 1_000_000)
         parts(first, 1_000_000)
         check_now()
