@@ -66,6 +66,8 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         cursor.execute("ANALYZE clr_ready")
         cursor.execute(sql.PRICED, params)
         _price_by_rules(cursor, run)
+        cursor.execute("SELECT EXISTS (SELECT FROM clr_priced)")
+        params["several"] = cursor.fetchone()[0]
         cursor.execute(sql.BAD)
         _mark_bad(cursor, run, below)
         if works > sql.BIG:

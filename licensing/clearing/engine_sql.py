@@ -19,8 +19,8 @@ TABLES = (
 MEMORY = "SET LOCAL work_mem = '256MB'"
 # A bundle made a moment ago has no statistics yet; row by row look-ups of a million works would take seconds.
 BIG = 10_000
-NO_LOOPS = "SET LOCAL enable_nestloop = off"
-LOOPS = "SET LOCAL enable_nestloop = on"
+NO_LOOPS = "SET LOCAL enable_nestloop = off; SET LOCAL enable_sort = off"
+LOOPS = "SET LOCAL enable_nestloop = on; SET LOCAL enable_sort = on"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
 # Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.
@@ -240,7 +240,7 @@ FROM (
           CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w")} END AS price_b{more}
         FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
         LEFT JOIN clr_ready r ON r.termset = w.termset_id
-        LEFT JOIN clr_priced m ON m.work_id = w.work_id
+        LEFT JOIN clr_priced m ON %(several)s AND m.work_id = w.work_id
         WHERE b.bundle_id = %(bundle)s OFFSET 0
       ) v OFFSET 0
     ) y OFFSET 0

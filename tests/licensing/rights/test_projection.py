@@ -1,0 +1,108 @@
+"""The projection is kept by triggers, also when two transactions write at once."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.psycopg_any import DateRange
+
+from accounts.unit import unit
+from licensing.catalogue.models import Catalogue
+from licensing.kernel import territories
+from licensing.rights.models import Reservation, RightsItem, Termset, WorkClear
+from tests.support import rights_world as made
+from tests.support.databases import Committed
+
+ADD_WORK = """
+INSERT INTO licensing_work (organisation_id, livemode, public_id, created_at, catalogue_id, own_id, title, subtitle, title_key,
+  form, language, subjects, published_country, contributors_evidence, generator, retracted, court_order, record_sha256, status)
+SELECT organisation_id, livemode, licet_uuid7(now()), now(), catalogue_id, 'late', title, subtitle, title_key, form, language,
+  subjects, published_country, contributors_evidence, generator, retracted, court_order, record_sha256, status
+FROM licensing_work ORDER BY id LIMIT 1 RETURNING id, catalogue_id
+"""
+WITHHOLD = """
+INSERT INTO licensing_reservation (organisation_id, livemode, public_id, created_at, level, catalogue_id, actions, territories,
+  period, kind, site, by_author, signal, evidence, status)
+SELECT organisation_id, livemode, licet_uuid7(now()), now(), 'catalogue', id, 2047, ~ 0::bit(256), '(,)', 'withhold', '', false,
+  '', '{}', 'active' FROM licensing_catalogue WHERE id = %s
+"""
+
+
+def shelf() -> made.World:
+    """One catalogue with two works."""
+    world = made.World(random.Random(5), calm=True)  # noqa: S311 -- a test's dice
+    with unit(made.ACTOR):
+        made._owners(world)
+        made._works(world, 2)
+    return world
+
+
+def kinds(work: int) -> set[str]:
+    with unit(made.ACTOR):
+        items = Termset.objects.get(pk=WorkClear.objects.get(pk=work).termset_id).items
+        return set(RightsItem.objects.filter(pk__in=items).values_list("kind", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_withhold_reaches_every_work_of_its_catalogue_and_leaves_with_its_end() -> None:
+    world = shelf()
+    for catalogue in world.catalogues:
+        with unit(made.ACTOR):
+            Reservation.objects.create(
+                **made.named(), **world.tenant(), level="catalogue", catalogue=catalogue, kind="withhold", actions=1,
+                territories=territories.WORLD, period=DateRange(None, None),
+            )  # fmt: skip
+    assert all("withhold" in kinds(work.pk) for work in world.works)
+    with unit(made.ACTOR):
+        Reservation.objects.update(status="ended")
+    assert not any("withhold" in kinds(work.pk) for work in world.works)
+
+
+@pytest.mark.django_db
+def test_what_a_catalogue_declares_reaches_works_that_declare_nothing() -> None:
+    world = shelf()
+    with unit(made.ACTOR):
+        before = set(WorkClear.objects.values_list("flags", flat=True))
+        Catalogue.objects.update(personal_data="present_without_basis")
+        after = WorkClear.objects.filter(work__personal_data=None)
+        assert all(row.flags & 8 for row in after)
+        assert before
+    assert world.works
+
+
+@pytest.mark.django_db
+def test_equal_rights_are_one_set() -> None:
+    world = shelf()
+    with unit(made.ACTOR):
+        type(world.works[0]).objects.update(
+            tokens=1, words=1, characters=1, seconds=None, catalogue=world.catalogues[0], source_kind="owned"
+        )
+        assert WorkClear.objects.values("termset").distinct().count() == 1
+
+
+@pytest.mark.parametrize("first", ["work", "withhold"])
+def test_a_work_added_while_its_catalogue_is_withheld_cannot_miss_it(committed: Committed, first: str) -> None:
+    """Neither transaction sees the other's rows; the lock makes the later one look again."""
+    shelf()
+    with psycopg.connect(committed.database_url) as one, psycopg.connect(committed.database_url) as other:
+        with unit(made.ACTOR), connection.cursor() as cursor:
+            cursor.execute("SELECT catalogue_id FROM licensing_work ORDER BY id LIMIT 1")
+            catalogue = cursor.fetchone()[0]
+        acts = {"work": (ADD_WORK, None), "withhold": (WITHHOLD, [catalogue])}
+        second = "withhold" if first == "work" else "work"
+        one.execute(*acts[first])
+        waiting = threading.Thread(target=lambda: (other.execute(*acts[second]), other.commit()))
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive(), "the second writer must wait for the first"
+        one.commit()
+        waiting.join(20)
+        assert not waiting.is_alive()
+    with unit(made.ACTOR), connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM licensing_work WHERE own_id = 'late'")
+        late = cursor.fetchone()[0]
+    assert "withhold" in kinds(late)
