@@ -168,8 +168,8 @@ def _stored(
     number: int, made: AllocationRun, row: split.Row, known: tuple[int, int, list[SplitPart]], account: LedgerAccount
 ) -> Allocation:
     return Allocation(
-        run_date=made.run_date, id=(number << 16) + row.part_no, run=made, work_id=known[0], claim_id=known[1], account=account,
-        split_part=known[2][row.part_no - 1], part_no=row.part_no, weight=row.weight, floor=row.floor,
+        run_date=made.run_date, id=(number << 16) + row.part_no, run=made, work_id=known[0], claim_id=known[1],
+        account=account, split_part=known[2][row.part_no - 1], part_no=row.part_no, weight=row.weight, floor=row.floor,
         remainder=row.remainder, rank=row.rank, bumped=row.bumped, amount=row.amount, held=False,
     )  # fmt: skip
 
