@@ -21,6 +21,9 @@ class Named(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return self.name_id
+
     @property
     def name_id(self) -> str:
         """The id the API and the audit log print, e.g. ``wrk_01J...``."""

@@ -36,6 +36,7 @@ PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 # --- Applications ---------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     # First, so that our templates win over those of the packages.
+    "marketplace.web",
     "marketplace",
     "accounts",
     "licensing",
@@ -64,11 +65,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "marketplace.web.units.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "marketplace.web.units.UnitMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -86,6 +88,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "marketplace.web.context.shell",
             ]
         },
     }
@@ -179,7 +182,8 @@ LOGIN_URL = "account_login"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if PRODUCTION else "optional"
+ACCOUNT_ADAPTER = "marketplace.web.people.Adapter"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if PRODUCTION else "none"
 ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Licet"
@@ -230,6 +234,22 @@ _STATIC = (
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": VAR / "uploads"}},
     "staticfiles": {"BACKEND": _STATIC},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Licet",
+    "SITE_HEADER": "Licet",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": "/language"},
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#eef4ff", "100": "#dfe8ff", "200": "#c5d4ff", "300": "#a0b6ff", "400": "#7590fb", "500": "#4b6bf3",
+            "600": "#254ceb", "700": "#1d3ad8", "800": "#1c32af", "900": "#1b2e8a", "950": "#131d55",
+        }
+    },  # fmt: skip
 }
 
 # --- The API (JSON in, JSON out) ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from marketplace.admin.site import site
 from marketplace.api import grants, health
 from marketplace.hooks import stripe
 
@@ -16,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/stripe", stripe.receive, name="stripe-webhook"),
     path(".well-known/licet-trust.json", grants.Trust.as_view(), name="trust"),
     path("v1/", include("marketplace.api.urls")),
+    path("admin/", site.urls),
+    path("", include("marketplace.web.urls")),
 ]

@@ -23,6 +23,10 @@ LEAVES: tuple[str, ...] = tuple(leaf["name"] for leaf in _USES["leaves"])
 """Leaf actions in the order of their bits."""
 
 BITS: Mapping[str, int] = MappingProxyType({leaf["name"]: leaf["bit"] for leaf in _USES["leaves"]})
+LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {leaf["name"]: MappingProxyType({"en": leaf["en"], "zh": leaf["zh"]}) for leaf in _USES["leaves"]}
+)
+"""Leaf action -> its words for people, in English and Chinese."""
 PARENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {parent["name"]: tuple(parent["leaves"]) for parent in _USES["parents"]}
 )
