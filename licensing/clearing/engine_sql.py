@@ -34,16 +34,19 @@ SELECT id, items, offers, known FROM licensing_termset WHERE id IN (
   UNION SELECT wc.termset_id FROM licensing_workclear wc WHERE wc.work_id = ANY(%(below)s))
 """
 
-_CLIP = "CASE WHEN {0} & %(territories)s::bit(256) = %(territories)s::bit(256) THEN %(territories)s::bit(256) ELSE {0} & %(territories)s::bit(256) END"
-_SHORT = "CASE WHEN {0} & %(territories)s::bit(256) = %(territories)s::bit(256) THEN 'W' ELSE ({0} & %(territories)s::bit(256))::text END"
+_ASKED = "%(territories)s::bit(256)"
+_CLIP = "{0} & " + _ASKED
+_SHORT = f"CASE WHEN {{0}} & {_ASKED} = {_ASKED} THEN 'W' ELSE ({{0}} & {_ASKED})::text END"
 
 ITEMS = f"""
 CREATE TEMP TABLE clr_item ON COMMIT DROP AS
 SELECT id, licet_key(concat_ws('|', kind, coalesce(licensor::text, '-'), coalesce(parent::text, '-'),
   coalesce(ppm::text, '-'), actions & %(actions)s, {_SHORT.format("territories")},
   CASE WHEN unknown IS NULL THEN '-' ELSE {_SHORT.format("unknown")} END,
-  CASE WHEN isempty(period) THEN 'e' ELSE greatest(lower(period), %(start)s::date) || '/' || least(upper(period), %(end)s::date) END,
-  flags, CASE WHEN kind <> 'encumbrance' THEN word WHEN word = '' THEN '' WHEN word = %(licensee)s THEN 'me' ELSE 'other' END,
+  CASE WHEN isempty(period) THEN 'e'
+    ELSE greatest(lower(period), %(start)s::date) || '/' || least(upper(period), %(end)s::date) END,
+  flags, CASE WHEN kind <> 'encumbrance' THEN word WHEN word = '' THEN '' WHEN word = %(licensee)s THEN 'me'
+    ELSE 'other' END,
   coalesce(until <= %(at)s, false), members, consenting)) AS key
 FROM licensing_rightsitem WHERE id IN (SELECT DISTINCT unnest(items) FROM clr_sets)
 """
@@ -64,7 +67,7 @@ SELECT v.id, licet_key(concat_ws('|', t.organisation_id, v.actions & %(actions)s
   v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, v.offer @> %(today)s::date,
   v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false),
   v.retention_days IS NULL OR coalesce(v.retention_days >= %(retention_days)s::int, false),
-  v.survival, v.audience, 
+  v.survival, v.audience,
   coalesce(v.audience_organisation_id = %(licensee_id)s, false), v.commercial, to_jsonb(v.distribution), v.exclusive,
   v.conditions, v.approval = 'manual', v.currency, v.price_measures,
   v.price_flat | v.price_tokens | v.price_words | v.price_characters | v.price_minutes | v.price_minimum = 0)) AS key
@@ -107,8 +110,9 @@ WHERE price_multipliers IS NOT NULL AND id IN (SELECT id FROM clr_offer)
 CANDIDATES = """
 CREATE TEMP TABLE clr_cand ON COMMIT DROP AS
 WITH all_of AS (
-  SELECT s.id AS termset, f.no AS fit, f.mode, n.need, n.root, n.share, v.id AS version, v.conditions_count AS conditions,
-    (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual, 60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
+  SELECT s.id AS termset, f.no AS fit, f.mode, n.need, n.root, n.share, v.id AS version,
+    v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
+    60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
     60 * v.price_words AS words, 60 * v.price_tokens AS tokens, 1000 * v.price_minutes AS seconds,
     v.price_minimum AS minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
   FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known AND f.mode = 1
@@ -120,7 +124,8 @@ WITH all_of AS (
 )
 SELECT *, CASE WHEN characters + words + tokens + seconds = 0 THEN
     CASE WHEN flat::numeric * num + den < 2e18 THEN 9223372036854775807 ELSE -1 END
-  ELSE greatest(-1, least(9e18, floor((2e18 / num - flat - den) / (characters + words + tokens + seconds))))::bigint END AS safe
+  ELSE greatest(-1, least(9e18,
+    floor((2e18 / num - flat - den) / (characters + words + tokens + seconds))))::bigint END AS safe
 FROM all_of
 """
 PRUNE = """
@@ -229,11 +234,12 @@ FROM (
   SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
     SELECT y.*,
       CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many ELSE {price} END AS price,
-      CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END
-        END AS by_hand{picked}
+      CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual
+        WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END END AS by_hand{picked}
     FROM (
       SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second FROM (
-        SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, m.price AS many, m.manual AS many_manual,
+        SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, m.price AS many,
+          m.manual AS many_manual,
           w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0
             AND w.work_id IN (SELECT work_id FROM clr_bad) THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
           CASE WHEN r.mode = 1 THEN {price100("r.", "w")} END AS price_a,

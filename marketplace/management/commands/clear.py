@@ -27,7 +27,7 @@ class Command(BaseCommand):
         """Options; keys of --json are public (interfaces.md 3)."""
         parser.add_argument("--organisation", required=True, help="slug of the licensee")
         parser.add_argument("--use", required=True, metavar="FILE", help="body of POST /v1/uses")
-        parser.add_argument("--query", default="", help='JSON object of filters, or words, e.g. {"catalogue": "novels"}')
+        parser.add_argument("--query", default="", help='words, or filters: {"catalogue": "novels"}')
         parser.add_argument("--ids", help="works: wrk_..., isbn:..., own:..., with commas between")
         parser.add_argument("--currency", default="usd")
         parser.add_argument("--livemode", action="store_true", help="live works instead of test ones")
@@ -41,7 +41,8 @@ class Command(BaseCommand):
         try:
             found = self._clear(actor, options)
         except (Refused, OSError, json.JSONDecodeError) as wrong:
-            reasons = "".join(f"\n  {one.pointer} {one.message} {one.expected}" for one in getattr(wrong, "reasons", ()))
+            more = getattr(wrong, "reasons", ())
+            reasons = "".join(f"\n  {one.pointer} {one.message} {one.expected}" for one in more)
             raise CommandError(f"{wrong}{reasons}") from wrong
         if options["json"]:
             self.stdout.write(json.dumps(found, ensure_ascii=False))

@@ -55,7 +55,9 @@ def shelf(approval: str = "auto") -> made.World:
             body=body, sha256="0" * 64, created_at=made.AT,
         )  # fmt: skip
         for catalogue in world.catalogues:
-            r.TermsAssignment.objects.create(**owner, level="catalogue", catalogue=catalogue, terms=terms, created_at=made.AT)
+            r.TermsAssignment.objects.create(
+                **owner, level="catalogue", catalogue=catalogue, terms=terms, created_at=made.AT
+            )
     return world
 
 

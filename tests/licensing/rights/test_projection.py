@@ -18,17 +18,18 @@ from tests.support import rights_world as made
 from tests.support.databases import Committed
 
 ADD_WORK = """
-INSERT INTO licensing_work (organisation_id, livemode, public_id, created_at, catalogue_id, own_id, title, subtitle, title_key,
-  form, language, subjects, published_country, contributors_evidence, generator, retracted, court_order, record_sha256, status)
-SELECT organisation_id, livemode, licet_uuid7(now()), now(), catalogue_id, 'late', title, subtitle, title_key, form, language,
-  subjects, published_country, contributors_evidence, generator, retracted, court_order, record_sha256, status
+INSERT INTO licensing_work (organisation_id, livemode, public_id, created_at, catalogue_id, own_id, title, subtitle,
+  title_key, form, language, subjects, published_country, contributors_evidence, generator, retracted, court_order,
+  record_sha256, status)
+SELECT organisation_id, livemode, licet_uuid7(now()), now(), catalogue_id, 'late', title, subtitle, title_key, form,
+  language, subjects, published_country, contributors_evidence, generator, retracted, court_order, record_sha256, status
 FROM licensing_work ORDER BY id LIMIT 1 RETURNING id, catalogue_id
 """
 WITHHOLD = """
-INSERT INTO licensing_reservation (organisation_id, livemode, public_id, created_at, level, catalogue_id, actions, territories,
-  period, kind, site, by_author, signal, evidence, status)
-SELECT organisation_id, livemode, licet_uuid7(now()), now(), 'catalogue', id, 2047, ~ 0::bit(256), '(,)', 'withhold', '', false,
-  '', '{}', 'active' FROM licensing_catalogue WHERE id = %s
+INSERT INTO licensing_reservation (organisation_id, livemode, public_id, created_at, level, catalogue_id, actions,
+  territories, period, kind, site, by_author, signal, evidence, status)
+SELECT organisation_id, livemode, licet_uuid7(now()), now(), 'catalogue', id, 2047, ~ 0::bit(256), '(,)', 'withhold',
+  '', false, '', '{}', 'active' FROM licensing_catalogue WHERE id = %s
 """
 
 
