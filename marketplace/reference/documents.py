@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from django.apps import apps
+from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Model
 from drf_spectacular.generators import SchemaGenerator
@@ -20,7 +19,6 @@ from licensing.events.names import NAMES
 from licensing.flow import FLOW
 from licensing.kernel.states import States
 from marketplace.api import errors
-from marketplace.management import commands
 from marketplace.reference import refusals
 from marketplace.reference.answers import ANSWERS
 
@@ -113,9 +111,9 @@ def clearing_reasons() -> str:
 
 
 def _commands() -> Iterator[tuple[str, BaseCommand]]:
-    for module in pkgutil.iter_modules(commands.__path__):
-        loaded = importlib.import_module(f"{commands.__name__}.{module.name}")
-        yield module.name, loaded.Command()
+    for name, app in get_commands().items():
+        if app == "marketplace":
+            yield name, load_command_class(app, name)
 
 
 def commands_page() -> str:
