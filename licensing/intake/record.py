@@ -1,8 +1,7 @@
 """The common record: what every reader makes of one input record, whatever the format.
 
 Pure data. A record says what the sender sent; nothing in it is decided, matched or repaired silently. Everything
-here can
-be built and passed on in a child process without Django.
+here can be built and passed on in a child process without Django.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ class Position:
     """Where a record stands in its file, so that any fact can be traced to the bytes it came from.
 
     `line` and `column` count from 1 (column in characters of that line, of the record's first character);
-    `offset` and
-    `length` are bytes of the file as sent, -1 when the file had to be transcoded (UTF-16, UTF-32); `sha256` is of the
-    record's bytes as they were read.
+    `offset` and `length` are bytes of the file as sent, -1 when the file had to be transcoded (UTF-16, UTF-32);
+    `sha256` is of the record's bytes as they were read.
     """
 
     line: int
@@ -49,8 +47,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class DateFact:
-    """A date as an interval: both ends inclusive, None = not known; `sent` as it came, `source` the path it came
-    from.
+    """A date as an interval: both ends inclusive, None = not known; `sent` as it came, `source` its path.
 
     A year is the interval of its days; words such as "c." never become exact (domain.md 1).
     """

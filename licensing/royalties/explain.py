@@ -89,7 +89,7 @@ def _charge(run: AllocationRun) -> dict[str, Any]:
 
 
 def _work_level(run: AllocationRun, level: WorkAllocation) -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         "run": run.pk, "date": run.run_date, "first": run.first_row, "last": run.last_row, "remainder": level.remainder,
     }  # fmt: skip
     with connection.cursor() as cursor:

@@ -60,7 +60,7 @@ class UnitMiddleware:
             with units.unit(actor):
                 response = self.get_response(request)
                 if response.status_code >= 500:
-                    raise _Undo
+                    raise _Undo  # noqa: TRY301 -- the one way out of a unit that keeps nothing
         except _Undo:
             pass
         return response
@@ -80,7 +80,8 @@ def identify(request: HttpRequest) -> Actor:
         with units.unit(SYSTEM):
             if isinstance(person := _person(request), User):
                 actor = _actor(request, person)
-                organisation = Organisation.objects.filter(pk=actor.organisation_id).first()
+                chosen = Organisation.objects.filter(pk=actor.organisation_id or 0)  # 0 is nobody's
+                organisation = chosen.first()
     request.__dict__.update(actor=actor, organisation=organisation)
     return actor
 
@@ -94,7 +95,7 @@ def actor_of(request: HttpRequest) -> Actor:
 def choices(request: HttpRequest) -> list[Organisation]:
     """The organisations the signed-in person may act for. Needs an open unit."""
     member = Organisation.objects.filter(
-        memberships__user_id=actor_of(request).user_id, memberships__ended_at__isnull=True
+        memberships__user_id=actor_of(request).user_id or 0, memberships__ended_at__isnull=True
     )
     return list(member.distinct().order_by("name", "id"))
 

@@ -14,9 +14,8 @@ def read(path: str | Path, *, format_name: str = "auto") -> Reading:
 
     The Reading yields one Outcome per input record, in order, in constant memory; it can be iterated once. Raises
     accounts.errors.Refused("file_refused") here or while iterating when the file must be refused whole: empty,
-    truncated or
-    malformed XML, entities, no records, unknown format. Needs no Django and no clock, so it can run in a child
-    process.
+    truncated or malformed XML, entities, no records, unknown format. Needs no Django and no clock, so it can run in
+    a child process.
     """
     place = Path(path)
     found = sniff.sniff(place, format_name=format_name)
