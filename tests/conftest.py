@@ -19,6 +19,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connections
 from kombu import pools
+from psycopg.pq import TransactionStatus
 from pytest_django import DjangoDbBlocker, Settings
 
 from marketplace import embedded, env
@@ -26,6 +27,7 @@ from marketplace.celery import app as celery_app
 from marketplace.embedded.redis import DATABASES as REDIS_NUMBERS
 from tests.support import databases
 from tests.support.databases import Committed
+from tests.support.guarded.base import unguarded
 
 _WORKER = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"))
 #: Redis numbers of one worker: number 0 of the block for rollback tests, the others in turn for `committed`.
@@ -111,6 +113,27 @@ def committed(
         settings.STORAGE_URL = made.files.as_uri()
         with django_db_blocker.unblock(), databases.pointed_at(name), _broker(redis_url):
             yield made
+
+
+@pytest.fixture(autouse=True)
+def books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test with a database the lines of each currency sum to zero, but where a test tampers with them."""
+    real = next((name for name in ("committed", "db") if name in request.fixturenames), None)
+    if request.node.get_closest_marker("django_db"):
+        real = "db"
+    if real is None or request.node.get_closest_marker("tampers"):
+        yield
+        return
+    request.getfixturevalue(real)
+    yield
+    connection = connections["default"]
+    session = connection.connection
+    broken = session is not None and session.info.transaction_status == TransactionStatus.INERROR
+    if connection.needs_rollback or broken:
+        return
+    with unguarded(), connection.cursor() as cursor:
+        cursor.execute("SELECT currency_id, sum(amount) FROM licensing_ledgerline GROUP BY 1 HAVING sum(amount) <> 0")
+        assert cursor.fetchall() == []
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from licensing.ledger.models import LedgerEntry
 from licensing.ledger.services import Draft, Line
 from tests.support.databases import Committed
 
+pytestmark = pytest.mark.tampers
 ACTOR = system()
 AT = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 TAMPERS = {

@@ -1,0 +1,40 @@
+"""Journeys: everything is real; each test has its own database, Redis number, files and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from marketplace.demo import material
+from marketplace.demo.journey import Journey
+from marketplace.stack import Stack
+from tests.support import processes
+from tests.support.databases import Committed
+
+Started = Callable[[], AbstractContextManager[Stack]]
+
+
+@pytest.fixture
+def started(committed: Committed, monkeypatch: pytest.MonkeyPatch) -> Started:
+    """Start the processes over this test's database; a lost worker is noticed after two seconds."""
+    monkeypatch.setenv("JOB_LEASE_SECONDS", "2")
+    monkeypatch.setenv("STORAGE_URL", committed.files.as_uri())
+
+    @contextmanager
+    def start() -> Iterator[Stack]:
+        with processes.stack(committed) as stack:
+            yield stack
+
+    return start
+
+
+def journey(stack: Stack, committed: Committed, folder: Path | None = None) -> Journey:
+    """The demo's journey over a running stack, on the project's own material or on `folder`."""
+    lines: list[str] = []
+    return Journey(
+        url=stack.web_url, stripe_url=stack.sandbox_url, folder=committed.folder / "demo",
+        material=material.load(folder), tell=lines.append,
+    )  # fmt: skip
