@@ -20,7 +20,7 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
         ),
         "explain_cent": (
             "{run, work, payee, q, r, floor, remainder, rank, cut_rank, tie, amount_micro, recomputed_micro, equal, "
-            "input_hash, output_hash}"
+            "input_hash, output_hash}, and what they were computed from"
         ),
         "import_catalogue": (
             "{files: [{path, format, version, encoding: {declared, read}, records, outcomes: {new, changed, "
