@@ -239,6 +239,7 @@ STORAGES = {
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Licet",
     "SITE_HEADER": "Licet",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"/{STATIC_URL}web/mark.svg"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

@@ -10,7 +10,15 @@ from licensing.catalogue.models import Catalogue
 from licensing.kernel import territories
 from licensing.rights import vocabulary
 from licensing.rights.models import (
-    Claim, ClaimWork, Conflict, ConflictParty, Reservation, SplitPart, SplitVersion, Terms, TermsAssignment,
+    Claim,
+    ClaimWork,
+    Conflict,
+    ConflictParty,
+    Reservation,
+    SplitPart,
+    SplitVersion,
+    Terms,
+    TermsAssignment,
     TermsVersion,
 )  # fmt: skip
 from marketplace.admin.reading import SHOWN, Named, StatusFilter, display, link, pretty, table
@@ -50,7 +58,7 @@ class Claims(Named):
     def listed(self, row: Claim) -> SafeString:
         """Works of a claim of level list."""
         found = ClaimWork.objects.filter(claim=row).select_related("work").order_by("id")[: SHOWN + 1]
-        return table((_("work"), _("title")), ((link(each.work), each.work.title) for each in found))
+        return table((_("work"),), ((link(each.work, each.work.title),) for each in found))
 
     @display(_("splits"))
     def splits(self, row: Claim) -> SafeString:
@@ -79,7 +87,12 @@ class Conflicts(Named):
         """The claims that take part."""
         found = ConflictParty.objects.filter(conflict=row).select_related("claim__holder").order_by("id")[: SHOWN + 1]
         cells = (
-            (link(each.claim), each.claim.holder.name, f"{each.guaranteed_ppm:,}", _("yes") if each.consents else _("no"))
+            (
+                link(each.claim),
+                each.claim.holder.name,
+                f"{each.guaranteed_ppm:,}",
+                _("yes") if each.consents else _("no"),
+            )
             for each in found
         )
         return table((_("claim"), _("holder"), _("guaranteed ppm"), _("consents")), cells)

@@ -10,7 +10,17 @@ from licensing.clearing.models import Clearance, Decision
 from licensing.orders.models import Order, Quote, QuoteLine, QuoteShare
 from licensing.payments.models import Dispute, Payment, Refund, StripeCall, WebhookEvent
 from marketplace.admin.reading import (
-    SHOWN, Named, Reading, StatusFilter, counts, display, link, micro, minor, pretty, table,
+    SHOWN,
+    Named,
+    Reading,
+    StatusFilter,
+    counts,
+    display,
+    link,
+    micro,
+    minor,
+    pretty,
+    table,
 )  # fmt: skip
 from marketplace.admin.site import site
 
@@ -45,12 +55,12 @@ class Clearances(Named):
         found = Decision.objects.filter(clearance=row).select_related("work").order_by("-outcome", "id")[: SHOWN + 1]
         cells = (
             (
-                link(each.work), each.work.title, each.outcome, each.kind, ", ".join(each.reasons),
+                link(each.work, each.work.title), each.outcome, each.kind, ", ".join(each.reasons),
                 ", ".join(each.notes), micro(each.price_micro, row.currency),
             )
             for each in found
         )  # fmt: skip
-        heads = (_("work"), _("title"), _("outcome"), _("kind"), _("reasons"), _("notes"), _("price"))
+        heads = (_("work"), _("outcome"), _("kind"), _("reasons"), _("notes"), _("price"))
         return table(heads, cells)
 
 
@@ -106,8 +116,8 @@ class Quotes(Named):
     def lines(self, row: Quote) -> SafeString:
         """Works with their frozen price."""
         found = QuoteLine.objects.filter(quote=row).select_related("work").order_by("id")[: SHOWN + 1]
-        cells = ((link(each.work), each.work.title, micro(each.price_micro, row.currency)) for each in found)
-        return table((_("work"), _("title"), _("price")), cells)
+        cells = ((link(each.work, each.work.title), micro(each.price_micro, row.currency)) for each in found)
+        return table((_("work"), _("price")), cells)
 
     @display(_("shares"))
     def shares(self, row: Quote) -> SafeString:
@@ -179,8 +189,8 @@ class Payments(Named):
     @display(_("refunds and disputes"))
     def refunds(self, row: Payment) -> SafeString:
         """Money that went back."""
-        back = [*Refund.objects.filter(payment=row).order_by("id")[:SHOWN]]
-        back += Dispute.objects.filter(payment=row).order_by("id")[:SHOWN]
+        refunds = Refund.objects.filter(payment=row).order_by("id")[:SHOWN]
+        back: list[Refund | Dispute] = [*refunds, *Dispute.objects.filter(payment=row).order_by("id")[:SHOWN]]
         cells = ((each.name_id, minor(each.amount_minor, each.currency), each.status) for each in back)
         return table((_("number"), _("amount"), _("status")), cells)
 

@@ -41,10 +41,10 @@ class Grants(Named):
         """What is licensed, by whom, under which terms."""
         found = GrantWork.objects.filter(grant=row).select_related("work", "organisation").order_by("id")
         cells = (
-            (link(each.work), each.work.title, each.organisation.name, each.terms_id, each.licence)
+            (link(each.work, each.work.title), each.organisation.name, each.terms_id, each.licence)
             for each in found[: SHOWN + 1]
         )
-        return table((_("work"), _("title"), _("licensor"), _("terms"), _("licence")), cells)
+        return table((_("work"), _("licensor"), _("terms"), _("licence")), cells)
 
     @display(_("releases"))
     def releases(self, row: Grant) -> SafeString:

@@ -117,11 +117,11 @@ class Runs(Named):
         """What each work received."""
         found = WorkAllocation.objects.filter(run=row, run_date=row.run_date).select_related("work")
         cells = (
-            (link(each.work), each.work.title, f"{each.weight:,}", each.floor, each.remainder, each.rank,
-             micro(each.amount, row.currency))
+            (link(each.work, each.work.title), micro(each.amount, row.currency), f"{each.weight:,}", each.floor,
+             each.remainder, each.rank)
             for each in found.order_by("-amount", "id")[: SHOWN + 1]
         )  # fmt: skip
-        heads = (_("work"), _("title"), _("weight"), _("floor"), _("remainder"), _("rank"), _("amount"))
+        heads = (_("work"), _("amount"), _("weight"), _("floor"), _("remainder"), _("rank"))
         return table(heads, cells)
 
     @display(_("payees"))
@@ -129,12 +129,13 @@ class Runs(Named):
         """What each payee received of each work, with every number that led to it."""
         found = Allocation.objects.filter(run=row, run_date=row.run_date).select_related("work", "account")
         cells = (
-            (each.work.title, each.part_no, each.account.code, f"{each.weight:,}", each.floor, each.remainder,
-             each.rank, micro(each.amount, row.currency), _("held") if each.held else "")
+            (each.work.title, each.part_no, link(each.account, each.account.code), micro(each.amount, row.currency),
+             _("yes") if each.held else "", f"{each.weight:,}", each.floor, each.remainder, each.rank)
             for each in found.order_by("work_id", "part_no")[: SHOWN + 1]
         )  # fmt: skip
         heads = (
-            _("work"), _("part"), _("account"), _("weight"), _("floor"), _("remainder"), _("rank"), _("amount"), _("held"),
+            _("work"), _("part"), _("account"), _("amount"), _("held"), _("weight"),
+            _("floor"), _("remainder"), _("rank"),
         )  # fmt: skip
         return table(heads, cells)
 

@@ -85,7 +85,7 @@ class Jobs(Named):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All modes: the relay's own jobs belong to none."""
-        return self.model.objects.select_related(*self.linked)
+        return Job.objects.select_related(*self.linked)
 
 
 @admin.register(DomainEvent, site=site)

@@ -12,7 +12,7 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import Promise, cached_property
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -28,15 +28,17 @@ COUNTED: Final = 10_000
 SHOWN: Final = 100
 """Rows of a table inside a page."""
 
-if TYPE_CHECKING:  # Django's Paginator takes a type parameter in its stubs only
+if TYPE_CHECKING:  # the stubs know a type parameter of Paginator and a type of lazy words; Django has neither
+    from django.utils.functional import _StrPromise
+
     AnyPaginator = Paginator[Any]
+    Words = str | _StrPromise
+    Cell = Words | int | SafeString | datetime | None
 else:
-    AnyPaginator = Paginator
+    AnyPaginator, Words, Cell = Paginator, str, object
 
 MASKS: Final = {"actions": "uses", "territories": "places"}
 """Columns that are bit masks, and the methods that say them in words."""
-
-Cell = str | int | SafeString | datetime | None
 
 
 class Pages(AnyPaginator):
@@ -99,7 +101,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             for field in self.model._meta.concrete_fields
             if field.name not in self.hidden and field.name not in {"id", "public_id"}
         ]
-        named = ["name_id"] if hasattr(self.model, "name_id") else ["id"]
+        named = ["number"] if hasattr(self.model, "name_id") else ["id"]
         return [*named, *columns, *self.extra]
 
     @admin.display(description=_("uses"))
@@ -115,6 +117,10 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """All of them."""
         return self.get_fields(request, obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Titled by our own name of the table."""
+        return super().changelist_view(request, {"title": self.admin_site.name_of(self.model), **(extra_context or {})})
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
@@ -141,12 +147,17 @@ class Named(Reading):
         return str(row.name_id)
 
 
-def table(heads: Sequence[str | Promise], rows: Iterable[Sequence[Cell]]) -> SafeString:
+_HEAD: Final = '<th scope="col" class="px-3 py-2 text-left font-semibold">{}</th>'
+
+
+def table(heads: Sequence[Words], rows: Iterable[Sequence[Cell]]) -> SafeString:
     """An HTML table of at most SHOWN rows; slice the query to SHOWN + 1 so that it can say there are more."""
     found = list(rows)
     if not found:
         return format_html("<p>{}</p>", _("none"))
-    head = format_html_join("", '<th scope="col" class="px-3 py-2 text-left font-semibold">{}</th>', ((h,) for h in heads))
+    head = format_html_join(
+        "", '<th scope="col" class="px-3 py-2 text-left font-semibold">{}</th>', ((h,) for h in heads)
+    )
     body = format_html_join(
         "",
         '<tr class="border-t border-base-200 dark:border-base-800">{}</tr>',
@@ -202,7 +213,7 @@ def _decimal(amount: int, digits: int, currency: str) -> str:
 
 
 def display(
-    name: str | Promise, order: str | None = None, *, boolean: bool | None = None
+    name: Words, order: str | None = None, *, boolean: bool | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """django.contrib.admin.display with the name first."""
     return admin.display(description=name, ordering=order, boolean=boolean)

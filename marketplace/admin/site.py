@@ -8,6 +8,7 @@ from typing import Any, Final
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -17,16 +18,37 @@ from unfold.sites import UnfoldAdminSite
 from marketplace.web.context import HOUSE
 from marketplace.web.units import actor_of
 
-GROUPS: Final[dict[str, tuple[str | Promise, tuple[str, ...]]]] = {
-    "people": (_("People"), ("organisation", "user", "apikey", "auditrow")),
-    "works": (_("Works and rights"), ("catalogue", "work", "claim", "conflict", "splitversion", "terms", "reservation")),
-    "imports": (_("Imports"), ("import", "importissue")),
-    "buying": (_("Clearing and buying"), ("clearance", "decision", "quote", "order", "payment", "webhookevent")),
-    "grants": (_("Grants and delivery"), ("grant", "release")),
-    "books": (_("Books"), ("ledgerentry", "ledgeraccount", "allocationrun", "statement")),
-    "jobs": (_("Jobs"), ("job", "domainevent")),
-}
-"""Headings of the index and the models under them, in order."""
+GROUPS: Final[dict[str, tuple[str | Promise, dict[str, str | Promise]]]] = {
+    "people": (
+        _("People"),
+        {"organisation": _("Organisations"), "user": _("People"), "apikey": _("API keys"), "auditrow": _("Audit log")},
+    ),
+    "works": (
+        _("Works and rights"),
+        {
+            "catalogue": _("Catalogues"), "work": _("Works"), "claim": _("Claims"), "conflict": _("Conflicts"),
+            "splitversion": _("Splits"), "terms": _("Terms"), "reservation": _("Reservations"),
+        },
+    ),
+    "imports": (_("Imports"), {"import": _("Imports"), "importissue": _("Issues")}),
+    "buying": (
+        _("Clearing and buying"),
+        {
+            "clearance": _("Clearances"), "decision": _("Decisions"), "quote": _("Quotes"), "order": _("Orders"),
+            "payment": _("Payments"), "webhookevent": _("Webhook events"),
+        },
+    ),
+    "grants": (_("Grants and delivery"), {"grant": _("Grants"), "release": _("Releases")}),
+    "books": (
+        _("Books"),
+        {
+            "ledgerentry": _("Entries"), "ledgeraccount": _("Accounts"), "allocationrun": _("Allocation runs"),
+            "statement": _("Statements"),
+        },
+    ),
+    "jobs": (_("Jobs"), {"job": _("Jobs"), "domainevent": _("Events")}),
+}  # fmt: skip
+"""Headings of the index and the tables under them, in order, by the words of the glossary."""
 
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
@@ -72,11 +94,16 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
                 "app_label": label,
                 "app_url": reverse("admin:index"),
                 "has_module_perms": True,
-                "models": [known[each] for each in members if each in known],
+                "models": [known[each] | {"name": title} for each, title in members.items() if each in known],
             }
             for label, (name, members) in GROUPS.items()
             if known and (app_label is None or app_label == label)
         ]
+
+    def name_of(self, model: type[Model]) -> str:
+        """Our name of a table."""
+        key = str(model._meta.model_name)
+        return next(str(members[key]) for _name, members in GROUPS.values() if key in members)
 
 
 site: Final = Site(name="admin")

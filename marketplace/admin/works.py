@@ -47,7 +47,9 @@ class Works(Named):
     def identifiers(self, row: Work) -> SafeString:
         """Of all editions."""
         found = Identifier.objects.filter(edition__work=row).select_related("edition").order_by("id")[: SHOWN + 1]
-        cells = ((each.edition.record_ref, each.scheme, each.value, _("yes") if each.valid else _("no")) for each in found)
+        cells = (
+            (each.edition.record_ref, each.scheme, each.value, _("yes") if each.valid else _("no")) for each in found
+        )
         return table((_("edition"), _("scheme"), _("value"), _("valid")), cells)
 
     @display(_("content files"))
@@ -94,7 +96,7 @@ class Works(Named):
     def duplicates(self, row: Work) -> SafeString:
         """Matches with other works, for information."""
         found = Duplicate.objects.filter(work=row).select_related("other").order_by("id")[: SHOWN + 1]
-        return table((_("work"), _("title"), _("kind")), ((link(d.other), d.other.title, d.kind) for d in found))
+        return table((_("work"), _("kind")), ((link(d.other, d.other.title), d.kind) for d in found))
 
     def _claims(self, row: Work) -> QuerySet[Claim]:
         return Claim.objects.filter(_stated_for(row) | Q(level="list", listed__work=row))

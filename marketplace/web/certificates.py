@@ -10,9 +10,8 @@ from typing import Any, Final
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts import unit as units
@@ -73,7 +72,7 @@ def show(request: HttpRequest, grant: str) -> HttpResponse:
         facts = queries.public_facts(grant, at=_now())
     except Refused:
         return render(request, "web/no_certificate.html", {"grant": grant[:60]}, status=404)
-    context = {"facts": facts, "fingerprint": fingerprint(facts), "state": state(facts.status)}
+    context = {"facts": facts, "fingerprint": fingerprint(facts), "state": state(facts.status, facts.livemode)}
     if request.method != "POST":
         return render(request, "web/certificate.html", {**context, "form": Presented()})
     return _verdict(request, "web/certificate.html", context)
@@ -105,8 +104,11 @@ def fingerprint(facts: Public) -> str:
     return " ".join(text[place : place + 8] for place in range(0, len(text), 8))
 
 
-def state(status: str) -> dict[str, str]:
-    """Word, tone and sentence of a status; colour never stands alone."""
+def state(status: str, livemode: bool) -> dict[str, str]:
+    """Word, tone and sentence of a status; colour never stands alone. Test mode never looks like a licence."""
+    if status == "valid" and not livemode:
+        sentence = _("The certificate is in order, but it is a test and licenses nothing.")
+        return {"word": _("Test, valid"), "tone": "info", "sentence": sentence}
     found = {
         "valid": (_("Valid"), "ok", _("The licence is in force.")),
         "not_yet": (_("Not yet valid"), "warn", _("The licence begins later.")),
@@ -124,7 +126,7 @@ def verdict(found: Mapping[str, Any]) -> dict[str, str]:
     """The head line of the answer to a presented file."""
     problem = found["problem"]
     if problem is None:
-        return state(found["status"])
+        return state(found["status"], found["certificate"].livemode)
     words = {
         "signature_wrong": (
             _("Wrong"), _("The signature does not fit: the file was changed, or it is no Licet certificate.")
