@@ -79,8 +79,7 @@ def _measure(n: int, unique: bool) -> list[dict[str, Any]]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM licensing_work")  # warm
     with connections["owner"].cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE licensing_bundlework")
-        cursor.execute("VACUUM ANALYZE licensing_workclear")
+        cursor.execute("VACUUM ANALYZE licensing_bundlework, licensing_workclear")
     asked = profiles.read(use.body, currency="usd", licensee=licensee.name_id, licensee_id=licensee.pk)
     summaries = [_timed(lambda: _summary(bundle, asked))[1] for _ in range(REPEATS)]
     stored = []
