@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
+from accounts.errors import Reason, Refused
 from accounts.models import Organisation
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
@@ -244,5 +246,8 @@ class CatalogueAssets(Door):
             found = by_id(visible(Catalogue.objects.all(), self.actor), catalogue)
             permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
         with spool(request, at_most=LARGEST_ARCHIVE) as file:
+            if not zipfile.is_zipfile(file):
+                reason = Reason("archive_invalid", "Content files come as one zip.", "", "no zip", "application/zip")
+                raise Refused("archive_invalid", "This is no zip file.", [reason])
             done = content.attach_folder(catalogue=found, source=Path(file.name), actor=self.actor, at=at)
         return Response({"object": "asset_report", **asdict(done)})

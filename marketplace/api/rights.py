@@ -151,8 +151,8 @@ class Claims(Door):
                 from_claim=by_id(visible(Claim.objects.all(), self.actor), parent) if parent else None,
                 signer=sent["warranty"]["signer"], warranty=sent.pop("warranty"), **sent, actor=self.actor, at=at,
             )  # fmt: skip
-            claim.refresh_from_db()
-        return Response(present_claim(claim), status.HTTP_201_CREATED)
+            body = present_claim(Claim.objects.select_related("holder").get(pk=claim.pk))
+        return Response(body, status.HTTP_201_CREATED)
 
 
 class PartBody(Strict):

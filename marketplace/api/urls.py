@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, register_converter
 
 from marketplace.api import (
     approvals,
+    books,
     catalogues,
     clearances,
     downloads,
@@ -14,6 +15,7 @@ from marketplace.api import (
     jobs,
     orders,
     people,
+    reasons,
     releases,
     rights,
     schema,
@@ -100,6 +102,14 @@ urlpatterns: list[URLPattern] = [
     path("downloads/<str:token>", downloads.Download.as_view()),
     path("certificates/<id:grant>", grants.CertificateDoor.as_view()),
     path("certificates:verify", grants.CertificateCheck.as_view()),
+    # Money
+    path("allocation_runs", books.AllocationRuns.as_view()),
+    path("allocations", books.Allocations.as_view()),
+    path("ledger/trial_balance", books.TrialBalance.as_view()),
+    path("ledger/entries", books.LedgerEntries.as_view()),
+    path("ledger/verification", books.Verification.as_view()),
+    path("fees", books.Fees.as_view()),
+    path("reasons", reasons.Reasons.as_view()),
     # What goes on
     path("jobs", jobs.Jobs.as_view()),
     path("jobs/<id:job>", jobs.JobDoor.as_view()),

@@ -233,6 +233,6 @@ def test_content_comes_as_one_zip(cast: Cast) -> None:
 def test_an_archive_that_is_none_or_climbs_out_is_refused(cast: Cast) -> None:
     committed(cast.publisher)
     catalogue = cast.publisher.get("catalogues").json["data"][0]["id"]
-    for data, code in ((b"PK nonsense", "not_found"), (archive({"../poem-1.txt": b"x"}), "archive_unsafe")):
+    for data, code in ((b"PK nonsense", "archive_invalid"), (archive({"../poem-1.txt": b"x"}), "archive_unsafe")):
         refused = cast.publisher.send("POST", f"catalogues/{catalogue}/assets", data, content_type="application/zip")
         assert refused.code == code
