@@ -162,7 +162,7 @@ class TermsOffers(Named):
             (each.level, str(each.catalogue or each.imprint or each.work or "—"), each.created_at, each.ended_at)
             for each in found.order_by("id")[: SHOWN + 1]
         )
-        return table((_("level"), _("of"), _("since"), _("until")), cells)
+        return table((_("level"), _("stated for"), _("since"), _("until")), cells)
 
     @display(_("newest wording"))
     def newest(self, row: Terms) -> SafeString:
