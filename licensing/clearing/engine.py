@@ -42,6 +42,7 @@ class Prepared:
     use: f.Use
     reduced: dict[int, tuple[f.Offer, ...]]
     sure: set[int]
+    sets: str = "clr_sets"
 
 
 def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
@@ -52,12 +53,18 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         cursor.execute(sql.DROP)
         cursor.execute(sql.MEMORY)
         below = _below(cursor, bundle_id)
-        _sets(cursor, params, works, list(below))
-        for statement in (sql.ITEMS, sql.ITEM_CLASSES, sql.OFFERS, sql.OFFER_CLASSES, sql.SIGNATURES):
-            cursor.execute(statement, params)
-        cursor.execute("ANALYZE clr_sets, clr_item, clr_offer, clr_item_class, clr_offer_class, clr_sig")
+        if works > sql.BIG:
+            cursor.execute(sql.NO_LOOPS)
+        _sets(cursor, run, works, list(below))
+        for statement in (sql.ITEMS, sql.ITEM_CLASSES, sql.OFFERS, sql.OFFER_CLASSES, sql.OFFER_OF):
+            cursor.execute(_on(run, statement), params)
+        cursor.execute("ANALYZE clr_item, clr_item_class, clr_offer")
+        cursor.execute(_on(run, sql.SIGNATURES))
+        cursor.execute("ANALYZE clr_sig")
         _fit(cursor, run, at)
-        cursor.execute(sql.CANDIDATES, params)
+        cursor.execute(sql.OF)
+        cursor.execute("ANALYZE clr_of")
+        cursor.execute(_on(run, sql.CANDIDATES), params)
         cursor.execute("ANALYZE clr_cand")
         cursor.execute(sql.PRUNE, params)
         cursor.execute(sql.PAIRS)
@@ -71,7 +78,7 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         cursor.execute(sql.BAD)
         _mark_bad(cursor, run, below)
         if works > sql.BIG:
-            cursor.execute(sql.NO_LOOPS)
+            cursor.execute(sql.NO_SORTS)
     return run
 
 
@@ -129,11 +136,19 @@ def _params(bundle_id: int, use: f.Use, at: datetime) -> dict[str, Any]:
     }
 
 
-def _sets(cursor: Any, params: dict[str, Any], works: int, below: list[int]) -> None:
-    limit = works // 4 + 1
+def _sets(cursor: Any, run: Prepared, works: int, below: list[int]) -> None:
+    limit = 2 * works + 1
     cursor.execute(sql.COUNT_SETS, {"limit": limit})
-    few = cursor.fetchone()[0] < limit
-    cursor.execute(sql.ALL_SETS if few else sql.SETS, {**params, "below": below})
+    if works > sql.BIG and cursor.fetchone()[0] < limit:
+        run.sets = sql.ALL_SETS
+        return
+    cursor.execute(sql.SETS, {**run.params, "below": below})
+    cursor.execute("ANALYZE clr_sets")
+
+
+def _on(run: Prepared, statement: str) -> str:
+    """The statement over the table that holds this run's sets."""
+    return statement.replace("clr_sets", run.sets)
 
 
 def _fit(cursor: Any, run: Prepared, at: datetime) -> None:
@@ -237,11 +252,11 @@ def _offer_classes(cursor: Any, run: Prepared) -> dict[int, f.Offer]:
 
 def _price_by_rules(cursor: Any, run: Prepared) -> None:
     """Contested works, and works that need different offers for different cells: one by one, by the rules."""
-    rows = _rows(cursor, sql.BY_RULES, run.params)
+    rows = _rows(cursor, _on(run, sql.BY_RULES), run.params)
     wanted = {version for row in rows for version in row[2]}
     versions = {v.pk: v for v in TermsVersion.objects.select_related("terms").filter(pk__in=wanted)} if wanted else {}
     classes = (
-        dict(_rows(cursor, "SELECT o.id, c.no FROM clr_offer o JOIN clr_offer_class c ON c.key = o.key", {}))
+        dict(_rows(cursor, "SELECT id, no FROM clr_offer", {}))
         if rows
         else {}
     )

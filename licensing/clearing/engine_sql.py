@@ -12,20 +12,23 @@ UNDERLYING_BIT = 1 << 40
 PRICE_BIT = 1 << 41
 
 TABLES = (
-    "clr_sets", "clr_item", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit", "clr_need",
+    "clr_sets", "clr_item", "clr_offer_key", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit",
+    "clr_need", "clr_of",
     "clr_factor", "clr_cand", "clr_pair", "clr_ready", "clr_priced", "clr_bad",
 )  # fmt: skip
 # A million works are hashed and sorted in memory, for this transaction only.
 MEMORY = "SET LOCAL work_mem = '256MB'"
 # A bundle made a moment ago has no statistics yet; row by row look-ups of a million works would take seconds.
 BIG = 10_000
-NO_LOOPS = "SET LOCAL enable_nestloop = off; SET LOCAL enable_sort = off"
+NO_LOOPS = "SET LOCAL enable_nestloop = off"
+NO_SORTS = "SET LOCAL enable_sort = off"
 LOOPS = "SET LOCAL enable_nestloop = on; SET LOCAL enable_sort = on"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
-# Distinct sets of the bundle's works. Where all sets there are are few, taking them all saves a pass over the works.
+# Distinct sets of the bundle's works. Where there are not many more sets than works, all are taken as they lie: that
+# saves a pass over the works and a copy.
 COUNT_SETS = "SELECT count(*) FROM (SELECT 1 FROM licensing_termset LIMIT %(limit)s) s"
-ALL_SETS = "CREATE TEMP TABLE clr_sets ON COMMIT DROP AS SELECT id, items, offers, known FROM licensing_termset"
+ALL_SETS = "licensing_termset"
 SETS = """
 CREATE TEMP TABLE clr_sets ON COMMIT DROP AS
 SELECT id, items, offers, known FROM licensing_termset WHERE id IN (
@@ -61,22 +64,35 @@ SELECT c.no, i.kind, i.licensor, i.parent, i.ppm, i.actions & %(actions)s, ({_CL
 FROM clr_item_class c JOIN licensing_rightsitem i ON i.id = c.sample
 """
 
+# The key is text, not a hash: shorter than its digest for most offers, and nothing can collide.
 OFFERS = f"""
-CREATE TEMP TABLE clr_offer ON COMMIT DROP AS
-SELECT v.id, licet_key(concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
-  v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, v.offer @> %(today)s::date,
-  v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false),
-  v.retention_days IS NULL OR coalesce(v.retention_days >= %(retention_days)s::int, false),
-  v.survival, v.audience,
-  coalesce(v.audience_organisation_id = %(licensee_id)s, false), v.commercial, to_jsonb(v.distribution), v.exclusive,
-  v.conditions, v.approval = 'manual', v.currency, v.price_measures,
-  v.price_flat | v.price_tokens | v.price_words | v.price_characters | v.price_minutes | v.price_minimum = 0)) AS key
+CREATE TEMP TABLE clr_offer_key ON COMMIT DROP AS
+SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
+  v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, (v.offer @> %(today)s::date)::int
+    | ((v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false))::int << 1)
+    | ((v.retention_days IS NULL OR coalesce(v.retention_days >= %(retention_days)s::int, false))::int << 2)
+    | ((coalesce(v.audience_organisation_id = %(licensee_id)s, false))::int << 3) | (v.commercial::int << 4)
+    | (v.exclusive::int << 5) | ((v.approval = 'manual')::int << 6)
+    | ((v.price_flat | v.price_tokens | v.price_words | v.price_characters | v.price_minutes | v.price_minimum = 0)::int
+      << 7),
+  v.survival, v.audience, v.currency, v.price_measures,
+  CASE WHEN v.distribution = '{{}}' THEN '' ELSE to_jsonb(v.distribution)::text END,
+  CASE WHEN v.conditions_count = 0 THEN '' ELSE v.conditions::text END) AS key,
+  v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
+  v.price_flat, v.price_characters, v.price_words, v.price_tokens, v.price_minutes, v.price_minimum, v.price_multipliers
 FROM licensing_termsversion v JOIN licensing_terms t ON t.id = v.terms_id
-WHERE v.id IN (SELECT DISTINCT unnest(offers) FROM clr_sets)
+WHERE v.id IN (SELECT unnest(offers) FROM clr_sets)
 """
 OFFER_CLASSES = """
 CREATE TEMP TABLE clr_offer_class ON COMMIT DROP AS
-SELECT row_number() OVER ()::int AS no, key, min(id) AS sample FROM clr_offer GROUP BY key
+SELECT row_number() OVER ()::int AS no, key, min(id) AS sample FROM clr_offer_key GROUP BY key
+"""
+OFFER_OF = """
+CREATE TEMP TABLE clr_offer ON COMMIT DROP AS
+SELECT k.id, c.no, k.conditions, k.manual, 60000 * k.price_flat AS flat, 60 * k.price_characters AS characters,
+  60 * k.price_words AS words, 60 * k.price_tokens AS tokens, 1000 * k.price_minutes AS seconds,
+  k.price_minimum AS minimum, k.price_multipliers AS multipliers
+FROM clr_offer_key k JOIN clr_offer_class c ON c.key = k.key
 """
 
 # A set as its items' classes in order and its offers' classes, each once.
@@ -88,9 +104,11 @@ LEFT JOIN (
   CROSS JOIN LATERAL unnest(d.items) WITH ORDINALITY AS u(id, place)
   JOIN clr_item r ON r.id = u.id JOIN clr_item_class c ON c.key = r.key GROUP BY d.items) i ON i.items = s.items
 LEFT JOIN (
-  SELECT d.offers, array_agg(DISTINCT c.no ORDER BY c.no) AS classes FROM (SELECT DISTINCT offers FROM clr_sets) d
-  CROSS JOIN LATERAL unnest(d.offers) AS u(id)
-  JOIN clr_offer r ON r.id = u.id JOIN clr_offer_class c ON c.key = r.key GROUP BY d.offers) o ON o.offers = s.offers
+  SELECT d.id, ARRAY[r.no] AS classes FROM clr_sets d JOIN clr_offer r ON r.id = d.offers[1]
+  WHERE cardinality(d.offers) = 1
+  UNION ALL
+  SELECT d.id, array_agg(DISTINCT r.no ORDER BY r.no) FROM clr_sets d CROSS JOIN LATERAL unnest(d.offers) AS u(id)
+  JOIN clr_offer r ON r.id = u.id WHERE cardinality(d.offers) > 1 GROUP BY d.id) o ON o.id = s.id
 """
 DISTINCT_SIGNATURES = "SELECT items, offers, known FROM clr_sig GROUP BY 1, 2, 3"
 
@@ -101,26 +119,18 @@ CREATE TEMP TABLE clr_fit (no int, items int[], offers int[], known int, refused
 """
 NEED = "CREATE TEMP TABLE clr_need (fit int, need int, root int, share int, class int) ON COMMIT DROP"
 FACTOR = "CREATE TEMP TABLE clr_factor (multipliers jsonb, num bigint, den bigint) ON COMMIT DROP"
-MULTIPLIERS = """
-SELECT DISTINCT price_multipliers::text FROM licensing_termsversion
-WHERE price_multipliers IS NOT NULL AND id IN (SELECT id FROM clr_offer)
-"""
+MULTIPLIERS = "SELECT DISTINCT multipliers::text FROM clr_offer WHERE multipliers IS NOT NULL"
 
 # The versions that may be chosen for each need of each set, less those another one always beats (pricing.md 4).
 CANDIDATES = """
 CREATE TEMP TABLE clr_cand ON COMMIT DROP AS
 WITH all_of AS (
-  SELECT s.id AS termset, f.no AS fit, f.mode, n.need, n.root, n.share, v.id AS version,
-    v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
-    60000 * v.price_flat AS flat, 60 * v.price_characters AS characters,
-    60 * v.price_words AS words, 60 * v.price_tokens AS tokens, 1000 * v.price_minutes AS seconds,
-    v.price_minimum AS minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
-  FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known AND f.mode = 1
-  JOIN clr_need n ON n.fit = f.no JOIN clr_sets s ON s.id = g.id
-  CROSS JOIN LATERAL unnest(s.offers) AS u(id)
-  JOIN clr_offer o ON o.id = u.id JOIN clr_offer_class c ON c.key = o.key AND c.no = n.class
-  JOIN licensing_termsversion v ON v.id = u.id
-  LEFT JOIN clr_factor x ON x.multipliers = v.price_multipliers
+  SELECT g.id AS termset, n.need, n.root, n.share, o.id AS version, o.conditions, o.manual, o.flat, o.characters,
+    o.words, o.tokens, o.seconds, o.minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
+  FROM (SELECT s.id, s.fit, unnest(t.offers) AS offer FROM clr_of s JOIN clr_sets t ON t.id = s.id WHERE s.mode = 1) g
+  JOIN clr_offer o ON o.id = g.offer
+  JOIN clr_need n ON n.fit = g.fit AND n.class = o.no
+  LEFT JOIN clr_factor x ON x.multipliers = o.multipliers
 )
 SELECT *, CASE WHEN characters + words + tokens + seconds = 0 THEN
     CASE WHEN flat::numeric * num + den < 2e18 THEN 9223372036854775807 ELSE -1 END
@@ -134,6 +144,12 @@ WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a
   AND b.flat <= a.flat AND b.characters <= a.characters AND b.words <= a.words AND b.tokens <= a.tokens
   AND b.seconds <= a.seconds AND b.minimum <= a.minimum
   AND (b.manual & 2, b.conditions, b.version) < (a.manual & 2, a.conditions, a.version) AND b.manual & 2 <= a.manual & 2
+"""
+# Which fit each set has: arrays are compared once.
+OF = """
+CREATE TEMP TABLE clr_of ON COMMIT DROP AS
+SELECT g.id, f.no AS fit, f.mode FROM clr_sig g
+JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
 """
 # One row per set: its fit, and its choice where one share has one offer or two (a, then b; by order a wins ties).
 _COLUMNS = ("version", "manual", "flat", "characters", "words", "tokens", "seconds", "minimum", "num", "den", "safe")
@@ -152,7 +168,7 @@ SELECT g.id AS termset, f.no AS fit, f.refused, f.past,
   CASE WHEN f.mode = 1 AND p.rank = 1 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
   (p.a).root, (p.a).share, {", ".join(f"(p.a).{name}" for name in _COLUMNS)},
   {", ".join(f"(p.b).{name} AS b_{name}" for name in _COLUMNS)}
-FROM clr_sig g JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
+FROM clr_of g JOIN clr_fit f ON f.no = g.fit
 LEFT JOIN clr_pair p ON p.termset = g.id
 """
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.unit import unit
-from licensing.clearing import engine, loading, profiles, rules, services
+from licensing.clearing import engine, engine_sql, loading, profiles, rules, services
 from licensing.clearing.models import Clearance, Decision
 from licensing.rights.models import WorkClear
 from tests.support import rights_world as made
@@ -19,7 +19,16 @@ SEEN: Counter[str] = Counter()
 
 
 def check(seed: int) -> None:
-    """Draw rights and a use, decide both ways, compare every work; then rebuild the projection."""
+    """Draw rights and a use, decide both ways, compare every work; then rebuild the projection.
+
+    Every second world is treated as a big bundle: other plans, and all sets instead of those asked for.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine_sql, "BIG", -1 if seed % 2 else engine_sql.BIG)
+        _check(seed)
+
+
+def _check(seed: int) -> None:
     world = made.build(seed)
     profile = profiles.complete(made.body(world.rng), made.AT)
     use, bundle = made.use_and_bundle(world, profile)
