@@ -19,6 +19,7 @@ from marketplace.api import (
     releases,
     rights,
     schema,
+    statements,
     terms,
     works,
 )
@@ -105,6 +106,11 @@ urlpatterns: list[URLPattern] = [
     # Money
     path("allocation_runs", books.AllocationRuns.as_view()),
     path("allocations", books.Allocations.as_view()),
+    path("allocations/explain", statements.Cent.as_view()),
+    path("statements", statements.Statements.as_view()),
+    path("statements/<id:statement>.json", statements.StatementJson.as_view()),
+    path("statements/<id:statement>.csv", statements.StatementCsv.as_view()),
+    path("statements/<id:statement>", statements.StatementDoor.as_view()),
     path("ledger/trial_balance", books.TrialBalance.as_view()),
     path("ledger/entries", books.LedgerEntries.as_view()),
     path("ledger/verification", books.Verification.as_view()),

@@ -99,7 +99,8 @@ def test_imports_with_their_records_and_issues(cast: Cast) -> None:
         record = ImportRecord.objects.create(
             record_import=made, number=1, line=1, ref="r", outcome="new", work=of.works[0]
         )
-        issue = ImportIssue.objects.create(record_import=made, record_number=1, code="content_missing", severity="warning")
+        about: dict[str, Any] = {"record_import": made, "record_number": 1, "severity": "warning"}
+        issue = ImportIssue.objects.create(code="content_missing", **about)
     here = f"imports/{made.name_id}"
 
     def pair(n: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +18,10 @@ from licensing.delivery import services as delivery
 from licensing.grants.models import Grant
 from licensing.intake import uploads
 from licensing.jobs import services as jobs
+from licensing.payments.models import Payment
 from licensing.rights.models import Claim
+from licensing.royalties import services as royalties
+from licensing.royalties import statements
 from marketplace.api import matrix
 from marketplace.api.urls import urlpatterns
 from tests import cast as casting
@@ -92,6 +96,13 @@ def build(cast: Cast) -> World:
         "clearance": decided.name_id, "approval": approval.name_id, "quote": order.quote.name_id,
         "order": order.name_id, "grant": grant.name_id, "release": release.name_id, "token": token,
     }  # fmt: skip
+    statement = statements.draft(
+        payee=of.parties[0], currency="usd", starts=at.date(), ends=at.date() + timedelta(days=1), actor=of.actor, at=at
+    )
+    with unit(SYSTEM):
+        payment = Payment.objects.get(order=order)
+    run = royalties.allocate(payment_id=payment.name_id, actor=SYSTEM, at=at)
+    things["licensee"] |= {"statement": statement.name_id, "run": run.name_id, "payee": of.parties[0].name_id}
     assert of.terms is not None
     things["licensee"]["terms_id"] = of.terms.name_id
     return World(things, people, bodies(of, claim, things["licensee"], decided.use, decided.bundle))
@@ -128,10 +139,12 @@ def bodies(
         "orders": {"quote": things["quote"]},
         "orders/<id:order>/payment": {"method": "payment_intent"},
         "certificates:verify": {},
+        "statements": {"payee": "p0", "currency": "usd"},
     }  # fmt: skip
 
 
-NAMES_OTHERS = {"imports", "splits", "clearances", "quotes", "orders", "reservations", "open_licences"}
+NAMES_OTHERS = {"imports", "splits", "clearances", "quotes", "orders", "reservations", "open_licences",
+                "allocations/explain"}  # fmt: skip
 """Doors to which the bodies above name things of the world's organisations: closed to foreign ones."""
 
 
@@ -152,6 +165,8 @@ def status(world: World, row: matrix.Row, name: str, *, missing: bool = False) -
     path = world.path(row.route, side_of(name), missing=missing)
     if row.route.endswith("/explain"):
         path += f"?work={world.things['licensee']['work']}"
+    if row.route == "allocations/explain":
+        path += "?" + "&".join(f"{name}={world.things['licensee'][name]}" for name in ("run", "work", "payee"))
     headers = {"Idempotency-Key": f"{name}-{missing}"} if row.method == "POST" else {}
     with transaction.atomic():
         answer = person.send(row.method, path, b"abc" if row.method == "PUT" else body, headers=headers)
@@ -185,7 +200,8 @@ def test_every_role_meets_what_the_matrix_says(cast: Cast) -> None:
         for name in world.people:
             foreign = name in ("stranger", "rival") and about_one
             through = row.public or (role_of(name) in row.who and not foreign)
-            if row.method == "POST" and row.route in NAMES_OTHERS and name in ("stranger", "rival"):
+            names_others = row.route in NAMES_OTHERS and (row.method == "POST" or "/" in row.route)
+            if names_others and name in ("stranger", "rival"):
                 through = False
             seen = status(world, row, name)
             if (seen not in CLOSED) is not through and not (row.public and seen in (403, 404)):
