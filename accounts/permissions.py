@@ -79,6 +79,7 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "releases.download": _row((DEVELOPERS, own)),
     "releases.manifest": _row(((*DEVELOPERS,), own), (HOUSE, everyone)),
     "statements.read": _row((("publisher_finance",), own), (HOUSE, everyone)),
+    "statements.draft": _row((("publisher_finance",), own)),
     "allocations.read": _row((("publisher_finance",), sold), (HOUSE, everyone)),
     "ledger.read": _row((HOUSE, everyone)),
     "jobs.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),

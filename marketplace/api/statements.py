@@ -90,9 +90,7 @@ class Statements(Door):
         sent = self.body(StatementBody)
         at = self.now()
         with unit(self.actor):
-            # A draft is a way to look: whoever may read the statement of its own payees may draw one up.
-            own = Scope(self.actor.organisation_id if self.actor.scope == "own" else None)
-            permissions.check(self.actor, "statements.read", own)
+            permissions.check(self.actor, "statements.draft", Scope(self.actor.organisation_id))
             payee = refs.party(sent["payee"], organisation_id=self.actor.tenant, actor=self.actor)
             first = at.date().replace(day=1)
             made = service.draft(

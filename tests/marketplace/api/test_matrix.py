@@ -163,7 +163,7 @@ def status(world: World, row: matrix.Row, name: str, *, missing: bool = False) -
     if row.route == "keys" and person.organisation is not None and person.user is not None:
         body = {"organisation": person.organisation.name_id, "email": person.user.email, "scopes": ["clear"]}
     path = world.path(row.route, side_of(name), missing=missing)
-    if row.route.endswith("/explain"):
+    if row.route == "clearances/<id:clearance>/explain":
         path += f"?work={world.things['licensee']['work']}"
     if row.route == "allocations/explain":
         path += "?" + "&".join(f"{name}={world.things['licensee'][name]}" for name in ("run", "work", "payee"))
