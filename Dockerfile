@@ -12,6 +12,7 @@ COPY --from=build /venv /venv
 WORKDIR /srv/licet
 COPY manage.py ./
 COPY accounts accounts
+COPY client client
 COPY licensing licensing
 COPY marketplace marketplace
 COPY locale locale
@@ -19,7 +20,7 @@ COPY locale locale
 RUN python -m babel.messages.frontend -q compile -d locale -D django \
     && SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
        python manage.py collectstatic --noinput \
-    && useradd --system --uid 10001 licet && install -d -o licet /srv/var
+    && useradd --system --uid 10001 licet && install -d -o licet /srv/var /srv/files
 USER licet
 EXPOSE 8000
 CMD ["gunicorn", "marketplace.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \

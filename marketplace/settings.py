@@ -117,7 +117,7 @@ CACHES = {
         "KEY_PREFIX": "licet",
     }
 }
-#: Files: a folder, or s3://bucket/prefix.
+#: Files: a folder that web and workers share.
 STORAGE_URL = env.text("STORAGE_URL", (VAR / "files").as_uri())
 
 #: A folder with the issuer keys (licensing/grants/keys.py); production mounts it read-only and without the root key.
