@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -66,29 +66,11 @@ def build(cast: Cast) -> World:
             public_id=identity.fresh(at), created_at=at, organisation=of.organisation, livemode=False,
             clearance=decided, work=of.works[0], due_at=at.replace(year=at.year + 1),
         )  # fmt: skip
-    people = {
-        "developer": casting.person("developer", grant.organisation),
-        "developer_admin": casting.person("developer_admin", grant.organisation),
-        "publisher_editor": casting.person("publisher_editor", of.organisation),
-        "publisher_finance": casting.person("publisher_finance", of.organisation),
-        "auditor": cast.auditor, "operator": cast.operator, "stranger": cast.stranger, "rival": cast.rival,
-        "anonymous": cast.nobody,
-    }  # fmt: skip
+    people = everybody(cast, grant, of)
     made, _ = uploads.open_import(
         catalogue=of.catalogue, filename="a.csv", size=3, sha256="a" * 64, actor=of.actor, at=at
     )
-    things: dict[str, dict[str, str]] = {}
-    for side, member in (("licensee", people["developer"]), ("holder", people["publisher_editor"])):
-        assert member.organisation is not None
-        assert member.key is not None
-        assert member.user is not None
-        job = jobs.enqueue(
-            kind="heartbeat", subject=side, actor=system(organisation_id=member.organisation.pk), at=at, dedupe_key=side
-        )
-        assert job is not None
-        spare = casting.keyed(member.user, member.organisation)
-        assert spare.key is not None
-        things[side] = {"organisation": member.organisation.name_id, "key": spare.key.name_id, "job": job.name_id}
+    things = each_side(people, at)
     token = links.token(release=release, path="manifest.json", actor=people["developer"].actor, at=at)
     things["licensee"] |= {
         "catalogue": of.catalogue.name_id, "import_id": made.name_id, "upload": made.upload.name_id,
@@ -106,6 +88,34 @@ def build(cast: Cast) -> World:
     assert of.terms is not None
     things["licensee"]["terms_id"] = of.terms.name_id
     return World(things, people, bodies(of, claim, things["licensee"], decided.use, decided.bundle))
+
+
+def everybody(cast: Cast, grant: Grant, of: scenario.Publisher) -> dict[str, Person]:
+    return {
+        "developer": casting.person("developer", grant.organisation),
+        "developer_admin": casting.person("developer_admin", grant.organisation),
+        "publisher_editor": casting.person("publisher_editor", of.organisation),
+        "publisher_finance": casting.person("publisher_finance", of.organisation),
+        "auditor": cast.auditor, "operator": cast.operator, "stranger": cast.stranger, "rival": cast.rival,
+        "anonymous": cast.nobody,
+    }  # fmt: skip
+
+
+def each_side(people: dict[str, Person], at: datetime) -> dict[str, dict[str, str]]:
+    """What both licensee and holder have: an organisation, a spare key, a job."""
+    things: dict[str, dict[str, str]] = {}
+    for side, member in (("licensee", people["developer"]), ("holder", people["publisher_editor"])):
+        assert member.organisation is not None
+        assert member.key is not None
+        assert member.user is not None
+        job = jobs.enqueue(
+            kind="heartbeat", subject=side, actor=system(organisation_id=member.organisation.pk), at=at, dedupe_key=side
+        )
+        assert job is not None
+        spare = casting.keyed(member.user, member.organisation)
+        assert spare.key is not None
+        things[side] = {"organisation": member.organisation.name_id, "key": spare.key.name_id, "job": job.name_id}
+    return things
 
 
 def bodies(
