@@ -41,7 +41,7 @@ def flow(steps: Sequence[Step], *, columns: int, name: str, title: str, descript
 
 _BOX = (
     '<g class="step {}"><rect x="{}" y="{}" width="168" height="64" rx="6"/>'
-    '<text class="what" x="{}" y="{}">{}</text><text class="who" x="{}" y="{}">{}</text></g>'
+    '<text class="what" x="{}" y="{}">{}</text><text class="by" x="{}" y="{}">{}</text></g>'
 )
 
 

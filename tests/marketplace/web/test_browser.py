@@ -1,0 +1,155 @@
+"""The pages in a real browser over a real server: readable for everybody, small screens too, scripts switched off."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from accounts import services as accounts
+from accounts.models import Organisation
+from accounts.unit import SYSTEM, unit
+from licensing.grants.models import Certificate
+from tests import scenario
+from tests.support.databases import Committed
+from tests.support.processes import stack
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).is_file(), reason="no Chromium: install Debian's chromium, or name one in $CHROMIUM"
+)
+LANGUAGES = ("en", "zh-hans")
+OPEN = ("/", "/certificates", "/reasons", "/errors/key_unknown", "/accounts/login/", "/nothing")
+PASSWORD = "a lighthouse in the fog"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server with one operator and one grant."""
+
+    url: str
+    grant: str
+    certificate: Path
+    email: str
+
+
+@pytest.fixture
+def site(committed: Committed) -> Iterator[Site]:
+    # Nothing of Playwright may be open yet: its event loop and Django's connections of this thread do not mix.
+    granted = scenario.granted(scenario.publisher("harbourside"))
+    at, path = scenario.now(), committed.folder / "certificate.json"
+    house = scenario.organisation("house", "operator", at=at)
+    email = _operator(house)
+    with unit(SYSTEM):
+        path.write_bytes(bytes(Certificate.objects.get(grant=granted).document))
+    with stack(committed, parts=("web",)) as running:
+        yield Site(running.web_url, granted.name_id, path, email)
+
+
+def _operator(house: Organisation) -> str:
+    at = scenario.now()
+    user = accounts.register_user(email="olive@house.example", password=PASSWORD, actor=SYSTEM, at=at)
+    accounts.invite(organisation=house, user=user, role="operator", actor=SYSTEM, at=at)
+    return user.email
+
+
+@pytest.fixture
+def browser(site: Site) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def _window(browser: Browser, site: Site, language: str, *, width: int = 1280, scripts: bool = True) -> BrowserContext:
+    window = browser.new_context(
+        viewport={"width": width, "height": 800}, java_script_enabled=scripts, base_url=site.url
+    )
+    window.add_cookies([{"name": "django_language", "value": language, "url": site.url}])
+    return window
+
+
+def _sign_in(page: Page, site: Site) -> None:
+    page.goto("/accounts/login/?next=/acting")
+    page.fill("#id_login", site.email)
+    page.fill("#id_password", PASSWORD)
+    page.click("form.form button")
+    page.wait_for_url("**/acting")
+
+
+def _faults(page: Page) -> list[str]:
+    """What axe finds, each as rule and element. Its script runs outside of the page's policy."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{page.url} {fault['id']}: {node['html'][:120]}" for fault in found for node in fault["nodes"]]
+
+
+def _overflow(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_pages_are_accessible_and_fit_in_both_languages(site: Site, browser: Browser) -> None:
+    faults = []
+    for language in LANGUAGES:
+        for width in (1280, 390):
+            page = _window(browser, site, language, width=width).new_page()
+            for address in (*OPEN, f"/certificates/{site.grant}"):
+                page.goto(address)
+                faults += _faults(page)
+                faults += [f"{address} is wider than {width}"] if _overflow(page) else []
+            page.goto("/certificates")
+            page.set_input_files("input[type=file]", site.certificate)
+            page.click("form[enctype] button")
+            faults += _faults(page)
+            _sign_in(page, site)
+            faults += _faults(page)
+            page.goto("/accounts/2fa/")
+            faults += _faults(page)
+    assert faults == []
+
+
+def test_everything_works_without_scripts(site: Site, browser: Browser) -> None:
+    page = _window(browser, site, "en", scripts=False).new_page()
+    page.goto("/")
+    page.click("button[value='zh-hans']")
+    expect(page.locator("h1")).to_have_text("人工智能训练数据的许可")
+    page.click("button[value='en']")
+    page.click("main >> text=Check a certificate >> nth=0")
+    page.fill("#id", site.grant)
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".test")).to_contain_text("TEST")
+    page.set_input_files("input[type=file]", site.certificate)
+    page.get_by_role("button", name="Check the file").click()
+    expect(page.locator(".note .state")).to_have_text("Test, valid")
+    _sign_in(page, site)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator(".who")).to_contain_text("Sign in")
+
+
+def test_no_page_breaks_its_own_policy(site: Site, browser: Browser) -> None:
+    page = _window(browser, site, "en").new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+    for address in (*OPEN[:-1], f"/certificates/{site.grant}"):
+        page.goto(address)
+    _sign_in(page, site)
+    for address in ("/admin/", "/admin/licensing/work/", "/admin/licensing/ledgeraccount/", "/acting"):
+        page.goto(address)
+    page.goto("/admin/licensing/work/")
+    page.click("a[href*='/change/'] >> nth=0")
+    expect(page.locator("body")).to_contain_text("clm_")
+    assert said == []
+
+
+def test_the_keyboard_reaches_the_content_first(site: Site, browser: Browser) -> None:
+    page = _window(browser, site, "en").new_page()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")

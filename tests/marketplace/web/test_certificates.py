@@ -1,0 +1,138 @@
+"""The certificate check tells everybody the status, and the holder of the file everything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+
+from accounts.unit import SYSTEM, unit
+from licensing.grants.models import Certificate, Grant
+from licensing.outside import signing
+from tests import scenario
+from tests.marketplace.web.visitors import visitor
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def grant(db: None) -> Grant:
+    return scenario.granted(scenario.publisher("harbourside"))
+
+
+def _document(grant: Grant) -> bytes:
+    with unit(SYSTEM):
+        return bytes(Certificate.objects.get(grant=grant).document)
+
+
+def _present(data: bytes, address: str = "/certificates", language: str = "en") -> HttpResponse:
+    file = SimpleUploadedFile("certificate.json", data, "application/json")
+    answer: HttpResponse = visitor(language).post(address, {"certificate": file})
+    return answer
+
+
+def _status(grant: Grant, status: str) -> None:
+    with unit(SYSTEM):
+        Grant.objects.filter(pk=grant.pk).update(status=status)
+
+
+def _secrets(grant: Grant) -> list[str]:
+    """What only the holder of the file may read."""
+    subject = json.loads(_document(grant))["credentialSubject"]
+    names = [subject["licensee"]["name"], *(each["name"] for each in subject["licensor"])]
+    return [*names, subject["works"]["root"], subject["order"], subject["priceCommitment"]]
+
+
+def test_the_public_page_says_status_issuer_dates_and_kind(grant: Grant) -> None:
+    answer = visitor().get(f"/certificates/{grant.name_id}")
+    text = answer.content.decode()
+    document = json.loads(_document(grant))
+    key = signing.fingerprint(signing.public_key_of(document["proof"]["verificationMethod"]))
+    assert answer.status_code == 200
+    assert "Test, valid" in text
+    assert "TEST: this certificate" in text
+    assert key in text.replace(" ", "")
+    assert document["issuer"]["name"] in text
+    assert document["validFrom"][:10] in text
+
+
+def test_the_public_page_says_nothing_of_the_parties(grant: Grant) -> None:
+    text = visitor().get(f"/certificates/{grant.name_id}").content.decode()
+    assert [secret for secret in _secrets(grant) if secret in text] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [("revoked", "Revoked"), ("suspended", "Suspended"), ("ended", "Expired"), ("at_risk", "Test, valid")],
+)
+def test_the_status_is_that_of_now(grant: Grant, status: str, word: str) -> None:
+    _status(grant, status)
+    assert f">{word}<" in visitor().get(f"/certificates/{grant.name_id}").content.decode()
+    assert f">{word}<" in _present(_document(grant)).content.decode()
+
+
+@pytest.mark.parametrize("name", ["grt_00000000000000000000000001", "grt_x", "wrk_00000000000000000000000001", "<b>"])
+@pytest.mark.parametrize(("language", "word"), [("en", "No such certificate"), ("zh-hans", "没有该证书")])
+def test_an_unknown_number_says_what_to_do(name: str, language: str, word: str) -> None:
+    answer = visitor(language).get(f"/certificates/{name}")
+    assert answer.status_code == 404
+    assert word in answer.content.decode()
+    assert "<b>" not in answer.content.decode()
+
+
+def test_the_form_leads_to_the_page_of_a_number() -> None:
+    answer = visitor().get("/certificates", {"id": " https://x.example/certificates/grt_1 "})
+    assert answer.headers["Location"] == "/certificates/grt_1"
+
+
+@pytest.mark.parametrize("address", ["/certificates", "/certificates/{}"])
+def test_whoever_presents_the_file_sees_everything(grant: Grant, address: str) -> None:
+    answer = _present(_document(grant), address.format(grant.name_id))
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert [secret for secret in _secrets(grant) if secret not in text] == []
+    assert text.count(">yes<") == 5
+    assert "Test, valid" in text
+
+
+def _changed(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "validUntil": "2099-01-01T00:00:00Z"}
+
+
+def _resigned(document: dict[str, Any]) -> dict[str, Any]:
+    bare = {name: value for name, value in document.items() if name != "proof"}
+    return signing.secure(bare, signing.KeySigner(b"\x07" * 32), scenario.now())
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "yes"),
+    [
+        (_changed, "Wrong", 0),
+        (_resigned, "Not from here", 1),
+        (lambda _document: {"proof": 1}, "Wrong", 0),
+        (lambda _document: {}, "Wrong", 0),
+        (lambda document: {**document, "x": 1.5}, "Wrong", 0),
+    ],
+)
+def test_a_false_certificate_is_named_and_shows_nothing(grant: Grant, change: Any, word: str, yes: int) -> None:
+    document = change(json.loads(_document(grant)))
+    text = _present(json.dumps(document).encode()).content.decode()
+    assert f">{word}<" in text
+    assert text.count(">yes<") == yes
+    assert [secret for secret in _secrets(grant) if secret in text] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"[]", b"[" * 100_000, b'"x"', b" " * (256 * 1024 + 1)])
+def test_what_is_no_certificate_at_all_is_said_at_the_field(data: bytes) -> None:
+    answer = _present(data)
+    assert answer.status_code == 422
+    assert 'class="wrong"' in answer.content.decode()
+
+
+def test_no_file_is_said_at_the_field() -> None:
+    answer = visitor("zh-hans").post("/certificates", {})
+    assert answer.status_code == 422
+    assert "请选择文件。" in answer.content.decode()

@@ -1,0 +1,121 @@
+"""The public pages: complete, small, in two languages, under a strict policy."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from marketplace.web import pages, picture
+from marketplace.web.picture import Step
+from tests.cast import hire
+from tests.marketplace.web.visitors import signed_in, visitor
+
+pytestmark = pytest.mark.django_db
+PUBLIC = ("/", "/certificates", "/reasons", "/reasons/withdrawn", "/errors/key_unknown", "/accounts/login/")
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+@pytest.mark.parametrize(("language", "mark"), [("en", 'lang="en"'), ("zh-hans", 'lang="zh-Hans"')])
+def test_every_page_is_there_in_both_languages(address: str, language: str, mark: str) -> None:
+    answer = visitor(language).get(address)
+    assert answer.status_code == 200
+    assert f"<html {mark}>" in answer.content.decode()
+    assert len(gzip.compress(answer.content)) <= 60 * 1024
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_no_page_needs_scripts_or_inline_styles(address: str) -> None:
+    answer = visitor().get(address)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy
+    text = answer.content.decode()
+    assert "<script" not in text
+    assert "style=" not in text
+    assert "onclick" not in text
+
+
+def test_the_start_page_leads_everywhere() -> None:
+    text = visitor().get("/").content.decode()
+    for address in ("/v1/docs", "/v1/schema", "/admin/", "/certificates", "/reasons", "/accounts/login/"):
+        assert f'href="{address}"' in text
+
+
+def test_the_language_is_switched_by_a_plain_form() -> None:
+    client = visitor()
+    answer = client.post("/language", {"language": "zh-hans", "next": "/certificates"})
+    assert [answer.status_code, answer.headers["Location"]] == [302, "/certificates"]
+    assert "核验证书" in client.get("/certificates").content.decode()
+
+
+def test_the_language_form_leads_nowhere_else() -> None:
+    answer = visitor().post("/language", {"language": "en", "next": "https://elsewhere.example/"})
+    assert answer.headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("address", ["/nothing", "/reasons/nothing", "/errors/nothing", "/certificates/x/y"])
+def test_what_is_not_there_says_what_to_do(address: str) -> None:
+    answer = visitor("zh-hans").get(address)
+    assert answer.status_code == 404
+    assert "返回首页" in answer.content.decode()
+
+
+def test_a_broken_page_says_so_in_our_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> list[dict[str, str]]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pages, "demo_logins", broken)
+    answer = visitor("zh-hans").get("/")
+    assert answer.status_code == 500
+    assert "您提交的内容未保存" in answer.content.decode()
+
+
+# Logins of the demo
+
+
+def _logins(settings: Settings, folder: Path, text: str) -> None:
+    settings.VAR = folder
+    (folder / "demo").mkdir()
+    (folder / "demo" / "logins.json").write_text(text)
+
+
+def test_logins_of_the_running_demo_are_shown(settings: Settings, tmp_path: Path) -> None:
+    _logins(settings, tmp_path, json.dumps([{"email": "ada@example.org", "password": "lighthouse"}]))
+    text = visitor().get("/").content.decode()
+    assert "ada@example.org" in text
+    assert "lighthouse" in text
+
+
+def test_production_never_shows_logins(settings: Settings, tmp_path: Path) -> None:
+    _logins(settings, tmp_path, json.dumps([{"email": "ada@example.org", "password": "lighthouse"}]))
+    settings.PRODUCTION = True
+    assert "ada@example.org" not in visitor().get("/").content.decode()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"email": 1}', '[1, null, {"email": 2}]', "\\xff"])
+def test_a_damaged_file_of_logins_is_ignored(settings: Settings, tmp_path: Path, text: str) -> None:
+    _logins(settings, tmp_path, text)
+    assert pages.demo_logins() == []
+
+
+# The picture
+
+
+def test_the_picture_escapes_and_says_what_it_shows() -> None:
+    drawn = picture.flow([Step("<b>", "a & b", "house")] * 5, columns=2, name="x", title="T", description="D")
+    assert "<b>" not in drawn
+    assert '<title id="x-t">T</title><desc id="x-d">D</desc>' in drawn
+    assert drawn.count("<rect") == 5
+    assert drawn.count('class="arrow"') == 4
+
+
+def test_a_page_of_a_person_names_the_person_and_the_organisation() -> None:
+    person = hire("developer").developer
+    text = signed_in(person.user).get("/").content.decode()
+    assert "acts for Kite" in text
+    assert "test mode" in text
+    assert 'href="/admin/"><' not in text.split("<main")[0]

@@ -1,0 +1,110 @@
+"""Every sentence exists in Chinese, the compiled catalogue is the written one, and every code has its page."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from marketplace.api import errors
+from marketplace.web import codes
+
+ROOT = Path(__file__).parents[3]
+CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
+PAGES = [
+    *ROOT.glob("marketplace/web/**/*.html"),
+    *ROOT.glob("marketplace/web/*.py"),
+    *ROOT.glob("marketplace/admin/*.py"),
+]
+_TAG = re.compile(r"""\{% *trans(?:late)? +(["'])(.*?)\1""")
+_FUNCTIONS = frozenset({"_", "gettext", "gettext_lazy"})
+
+
+def _sentences() -> Iterator[tuple[str, str]]:
+    for path in PAGES:
+        text = path.read_text("utf-8")
+        if path.suffix == ".html":
+            yield from ((path.name, found[1]) for found in _TAG.findall(text))
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
+                first = node.args[0]
+                assert isinstance(first, ast.Constant), f"{path.name}: a sentence must stand where it is translated"
+                yield path.name, str(first.value)
+
+
+def test_every_sentence_is_translated() -> None:
+    with CATALOGUE.open("rb") as file:
+        known = {message.id: message.string for message in read_po(file) if message.id}
+    assert len(PAGES) > 20
+    assert sorted({found for found in _sentences() if not known.get(found[1])}) == []
+
+
+def test_no_translation_is_empty_fuzzy_or_loses_a_place() -> None:
+    with CATALOGUE.open("rb") as file:
+        messages = [message for message in read_po(file) if message.id]
+    place = re.compile(r"%\(\w+\)s|</?\w+>")
+    for message in messages:
+        assert message.string, message.id
+        assert not message.fuzzy, message.id
+        assert sorted(place.findall(str(message.id))) == sorted(place.findall(str(message.string)))
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    with CATALOGUE.open("rb") as file:
+        written = io.BytesIO()
+        write_mo(written, read_po(file))
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    written.seek(0)
+    assert _texts(compiled) == _texts(gettext.GNUTranslations(written))
+
+
+def _texts(catalogue: gettext.GNUTranslations) -> dict[object, str]:
+    """All entries but the header, in which each tool writes its own name."""
+    found: dict[object, str] = catalogue._catalog  # type: ignore[attr-defined]  # gettext has no way to list them
+    return {key: text for key, text in found.items() if key}
+
+
+def _refusals() -> set[str]:
+    """Codes of every Refused("...") and Reason("...") in the source."""
+    found = set()
+    for top in ("accounts", "licensing", "marketplace"):
+        for path in (ROOT / top).rglob("*.py"):
+            if "sandbox" in path.parts or "demo" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refused", "Reason"} and node.args:
+                    first = node.args[0]
+                    if isinstance(first, ast.Constant):
+                        found.add(str(first.value))
+    return found
+
+
+def test_every_problem_code_has_a_page() -> None:
+    known = {*codes.error_file(), *codes._codes("issues")}
+    assert sorted({*_refusals(), *errors.STATUS} - known) == []
+
+
+def test_every_explanation_is_in_both_languages() -> None:
+    for kind in ("reasons", "errors", "issues"):
+        english, chinese = codes.listed(kind, "en"), codes.listed(kind, "zh-hans")
+        assert [each.code for each in english] == [each.code for each in chinese]
+        assert all(each.sentence for each in english)
+        assert all(re.search(r"[\u4e00-\u9fff]", each.sentence) for each in chinese)
+
+
+def test_no_placeholder_is_left_in_an_explanation() -> None:
+    text = "".join(
+        fact[1] + each.sentence
+        for language in ("en", "zh")
+        for each in codes.listed("issues", language)
+        for fact in each.facts
+    )
+    assert "{" not in text
