@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import page_not_found, server_error
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
+from django.template import loader
+from django.views.defaults import page_not_found
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -126,7 +127,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def broken(request: HttpRequest) -> HttpResponse:
     """handler500: what happened is in the log under the request id."""
     if not request.path.startswith(("/v1/", "/hooks/")):
-        return server_error(request)
+        page = loader.render_to_string("500.html", {"request_id": audit.request_id.get()})
+        return HttpResponseServerError(page)
     return _plain(Refused("internal", "This is our fault. The request id finds it in our log."), request)
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import Organisation
+from accounts.models import User
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Work
 from licensing.grants.models import Grant
@@ -35,6 +35,14 @@ def _first(model: Any) -> Any:
         return model.objects.order_by("-pk").first()
 
 
+def _list(model: str) -> str:
+    return reverse(f"admin:licensing_{model}_changelist")
+
+
+def _page(row: Any) -> str:
+    return reverse(f"admin:licensing_{row._meta.model_name}_change", args=[row.pk])
+
+
 @pytest.mark.parametrize("role", ["operator", "auditor"])
 def test_the_house_enters(role: str) -> None:
     assert signed_in(getattr(hire(role), role).user).get("/admin/").status_code == 200
@@ -43,7 +51,7 @@ def test_the_house_enters(role: str) -> None:
 @pytest.mark.parametrize("role", ["developer", "admin", "publisher", "colleague"])
 def test_nobody_else_does(role: str) -> None:
     client = signed_in(getattr(hire(role), role).user)
-    for address in ("/admin/", "/admin/licensing/work/", "/admin/licensing/work/1/change/", "/admin/jsi18n/"):
+    for address in ("/admin/", _list("work"), reverse("admin:licensing_work_change", args=[1]), "/admin/jsi18n/"):
         assert client.get(address).status_code == 302
     assert client.get("/admin/login/").headers["Location"] == "/acting"
 
@@ -59,7 +67,7 @@ def test_a_superuser_without_the_role_stays_outside() -> None:
     with unit(SYSTEM):
         user.is_staff = user.is_superuser = True
         user.save()
-    assert signed_in(user).get("/admin/licensing/work/").status_code == 302
+    assert signed_in(user).get(_list("work")).status_code == 302
 
 
 def test_every_list_and_every_page_opens(grant: Grant) -> None:
@@ -116,25 +124,25 @@ def _queries(address: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "address", ["licensing/work", "licensing/claim", "licensing/ledgeraccount", "accounts/auditrow"]
+    "address", ["licensing_work", "licensing_claim", "licensing_ledgeraccount", "accounts_auditrow"]
 )
 def test_a_list_asks_the_same_number_of_questions_for_any_number_of_rows(address: str) -> None:
     scenario.granted(scenario.publisher("harbourside", works=1))
-    few = _queries(f"/admin/{address}/")
+    few = _queries(reverse(f"admin:{address}_changelist"))
     scenario.publisher("elsewhere", works=12)
-    assert _queries(f"/admin/{address}/") == few
+    assert _queries(reverse(f"admin:{address}_changelist")) == few
 
 
 def test_a_work_shows_its_claims_splits_and_terms(grant: Grant) -> None:
     work = _first(Work)
-    text = signed_in(hire("operator").operator.user).get(f"/admin/licensing/work/{work.pk}/change/").content.decode()
+    text = signed_in(hire("operator").operator.user).get(_page(work)).content.decode()
     assert work.title in text
     for prefix in ("clm_", "spl_", "trm_"):
         assert prefix in text
 
 
 def test_accounts_show_balances_that_cancel_out(grant: Grant) -> None:
-    text = signed_in(hire("auditor").auditor.user).get("/admin/licensing/ledgeraccount/").content.decode()
+    text = signed_in(hire("auditor").auditor.user).get(_list("ledgeraccount")).content.decode()
     account = _first(LedgerAccount)
     assert account.code in text
     assert "USD" in text
@@ -143,10 +151,10 @@ def test_accounts_show_balances_that_cancel_out(grant: Grant) -> None:
 def test_secrets_are_not_shown(grant: Grant) -> None:
     client = signed_in(hire("operator").operator.user)
     row = _first(Grant)
-    text = client.get(f"/admin/licensing/grant/{row.pk}/change/").content.decode()
+    text = client.get(_page(row)).content.decode()
     assert grant.name_id in text
     assert bytes(row.secret).hex() not in text
-    assert "argon2" not in client.get(f"/admin/accounts/user/{_first(Organisation).pk}/change/").content.decode()
+    assert "argon2" not in client.get(reverse("admin:accounts_user_change", args=[_first(User).pk])).content.decode()
     assert without_secrets({"a": [{"client_secret": "s", "b": 1}]}) == {"a": [{"client_secret": "•••", "b": 1}]}
 
 
@@ -159,17 +167,15 @@ def test_the_wider_script_policy_holds_for_the_administration_alone() -> None:
 
 def test_a_public_id_finds_its_row(grant: Grant) -> None:
     client, work = signed_in(hire("operator").operator.user), _first(Work)
-    found = client.get("/admin/licensing/work/", {"q": work.name_id}).content.decode()
-    assert found.count(f"/admin/licensing/work/{work.pk}/change/") >= 1
-    assert (
-        "/change/" not in client.get("/admin/licensing/work/", {"q": "wrk_nothing"}).content.decode().split("<main")[-1]
-    )
+    found = client.get(_list("work"), {"q": work.name_id}).content.decode()
+    assert found.count(_page(work)) >= 1
+    assert "/change/" not in client.get(_list("work"), {"q": "wrk_nothing"}).content.decode().split("<main")[-1]
 
 
 def test_the_other_mode_is_not_shown(grant: Grant) -> None:
     client = signed_in(hire("operator").operator.user)
     client.post("/acting", {"mode": "live"})
-    assert _first(Work).name_id not in client.get("/admin/licensing/work/").content.decode()
+    assert _first(Work).name_id not in client.get(_list("work")).content.decode()
 
 
 @pytest.mark.parametrize(

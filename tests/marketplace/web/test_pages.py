@@ -71,7 +71,9 @@ def test_a_broken_page_says_so_in_our_look(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(pages, "demo_logins", broken)
     answer = visitor("zh-hans").get("/")
     assert answer.status_code == 500
-    assert "您提交的内容未保存" in answer.content.decode()
+    text = answer.content.decode()
+    assert "您提交的内容未保存" in text
+    assert answer.headers["X-Request-Id"] in text
 
 
 # Logins of the demo
