@@ -13,7 +13,9 @@ from licensing.royalties.models import AllocationRun
 
 LARGEST = 2**63 - 1
 LARGE = 100_000
-"""From this many works on the planner is told that the run is large, and statistics are made at the end."""
+"""From this many works on statistics are made at the end of a run."""
+MANY = 1_000
+"""From this many works on nested loops are out: no statistics can know yet how many rows a run writes and reads."""
 
 # What of each contested work was payable: a contestant gets at most his guaranteed part. A conflict counts while it is
 # open in a cell of the use, and where the quoted shares exceed the whole although it has ended since.
@@ -57,7 +59,8 @@ HAVING sum(coalesce(h.payable_ppm, s.share_ppm)) > 1000000
 ORDER BY w.public_id LIMIT 20
 """
 
-# `last` is the rank of the last row of a group of equal remainders: where a group lies across the cut, its rows take
+# The cut is a scalar subquery: asked once, where a join would ask it per row whenever statistics are old. `last` is
+# the rank of the last row of a group of equal remainders: where a group lies across the cut, its rows take
 # consecutive ranks by their ties, and only those rows are hashed. Rows are stored in the order of public ids.
 WORKS = """
 WITH weighed AS (
@@ -73,11 +76,10 @@ WITH weighed AS (
     CASE WHEN %(wide)s THEN mod(%(r)s::numeric * w, %(total)s::numeric)::bigint
          ELSE %(r)s::bigint * w %% %(total)s::bigint END AS remainder
   FROM used
-), cut AS (
-  SELECT (%(pool)s::bigint - coalesce(sum(floor), 0))::bigint AS cut FROM divided
 ), ranked AS (
-  SELECT d.*, cut, rank() OVER (ORDER BY remainder DESC) AS rank, count(*) OVER (ORDER BY remainder DESC) AS last
-  FROM divided d CROSS JOIN cut
+  SELECT *, (SELECT %(pool)s::bigint - coalesce(sum(floor), 0) FROM divided)::bigint AS cut,
+    rank() OVER (ORDER BY remainder DESC) AS rank, count(*) OVER (ORDER BY remainder DESC) AS last
+  FROM divided
 ), tied AS (
   SELECT *, CASE WHEN rank <= cut AND last > cut
     THEN sha256(uuid_send(%(uuid)s::uuid) || uuid_send(public_id) || int4send(0)) END AS tie FROM ranked
@@ -198,8 +200,8 @@ class Measured:
 
 
 def settings_for(works: int) -> None:
-    """In this transaction: room to sort, and no nested loops over rows whose number statistics cannot know yet."""
-    if works >= LARGE:
+    """In this transaction: room to sort, and no nested loops over the rows of many works."""
+    if works >= MANY:
         _run("SELECT set_config('work_mem', '256MB', true), set_config('enable_nestloop', 'off', true)", {})
 
 
