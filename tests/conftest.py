@@ -116,6 +116,12 @@ def committed(
 
 
 @pytest.fixture(autouse=True)
+def own_files(settings: Settings, tmp_path: Path) -> None:
+    """Each test stores files in a folder of its own: some of them damage what they find there."""
+    settings.STORAGE_URL = (tmp_path / "files").as_uri()
+
+
+@pytest.fixture(autouse=True)
 def books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test with a database the lines of each currency sum to zero, but where a test tampers with them."""
     real = next((name for name in ("committed", "db") if name in request.fixturenames), None)
