@@ -16,9 +16,8 @@ COPY client client
 COPY licensing licensing
 COPY marketplace marketplace
 COPY locale locale
-# Translations and static files are made into the image; the values only satisfy the settings while it is built.
-RUN python -m babel.messages.frontend -q compile -d locale -D django \
-    && SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
+# Static files are made into the image; the values only satisfy the settings while it is built.
+RUN SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
        python manage.py collectstatic --noinput \
     && useradd --system --uid 10001 licet && install -d -o licet /srv/var /srv/files
 USER licet

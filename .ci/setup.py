@@ -35,7 +35,6 @@ def main(level: str) -> None:
     if not ready(level):
         check_machine()
         install(level)
-    compile_translations()
 
 
 def digest(level: str) -> str:
@@ -110,16 +109,6 @@ def usable() -> bool:
     same = "import sys, pip; print(sys.version)"
     answer = subprocess.run([str(PYTHON), "-c", same], capture_output=True, text=True, check=False)
     return answer.returncode == 0 and answer.stdout.strip() == sys.version
-
-
-def compile_translations() -> None:
-    """locale/*/LC_MESSAGES/*.po -> *.mo where the text is newer; Babel does it, gettext is not needed."""
-    for source in sorted((ROOT / "locale").glob("*/LC_MESSAGES/*.po")):
-        target = source.with_suffix(".mo")
-        if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
-            continue
-        command = [str(PYTHON), "-m", "babel.messages.frontend", "-q", "compile", "-i", str(source), "-o", str(target)]
-        call(command, f"{source} cannot be compiled")
 
 
 def call(command: list[str], trouble: str) -> None:
