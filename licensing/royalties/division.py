@@ -17,6 +17,11 @@ LARGE = 100_000
 MANY = 1_000
 """From this many works on nested loops are out: no statistics can know yet how many rows a run writes and reads."""
 
+SETTINGS = """
+SELECT set_config('work_mem', '256MB', true), set_config('enable_nestloop', 'off', true),
+       set_config('cursor_tuple_fraction', '1', true)
+"""
+
 # What of each contested work was payable: a contestant gets at most his guaranteed part. A conflict counts while it is
 # open in a cell of the use, and where the quoted shares exceed the whole although it has ended since.
 HOLD = """
@@ -202,7 +207,7 @@ class Measured:
 def settings_for(works: int) -> None:
     """In this transaction: room to sort, and no nested loops over the rows of many works."""
     if works >= MANY:
-        _run("SELECT set_config('work_mem', '256MB', true), set_config('enable_nestloop', 'off', true)", {})
+        _run(SETTINGS, {})
 
 
 def measure(run: AllocationRun) -> Measured:

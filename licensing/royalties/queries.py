@@ -26,7 +26,7 @@ MOST = 100
 WORK_ROWS = """
 SELECT k.public_id, a.weight, a.floor, a.remainder, a.rank, a.bumped, a.amount
 FROM licensing_workallocation a JOIN licensing_work k ON k.id = a.work_id
-WHERE a.run_date = %(date)s AND a.run_id = %(run)s ORDER BY k.public_id
+WHERE a.run_date = %(date)s AND a.run_id = %(run)s AND a.id BETWEEN %(first)s AND %(last)s ORDER BY a.id
 """
 PART_ROWS = """
 SELECT k.public_id, c.public_id, t.code, a.part_no, a.weight, a.floor, a.remainder, a.rank, a.bumped, a.amount,
@@ -34,7 +34,8 @@ SELECT k.public_id, c.public_id, t.code, a.part_no, a.weight, a.floor, a.remaind
 FROM licensing_allocation a JOIN licensing_work k ON k.id = a.work_id
 JOIN licensing_ledgeraccount t ON t.id = a.account_id LEFT JOIN licensing_claim c ON c.id = a.claim_id
 LEFT JOIN licensing_splitpart p ON p.id = a.split_part_id LEFT JOIN licensing_splitversion v ON v.id = p.version_id
-WHERE a.run_date = %(date)s AND a.run_id = %(run)s ORDER BY k.public_id, a.part_no
+WHERE a.run_date = %(date)s AND a.run_id = %(run)s
+  AND a.id BETWEEN %(first)s::bigint << 16 AND (%(last)s::bigint + 1) << 16 ORDER BY a.id
 """
 ENTRY = """
 SELECT t.code, l.amount FROM licensing_ledgerline l JOIN licensing_ledgeraccount t ON t.id = l.account_id
@@ -72,6 +73,7 @@ def audit_splits(since: date | None = None) -> dict[str, Any]:
 
 def differences(run: AllocationRun) -> Iterator[Difference]:
     """Everything in which a stored run differs from what its frozen inputs give; lazily, in the order of checks."""
+    division.settings_for(run.works)
     yield from _of_charge(run)
     given = recompute.inputs(run)
     try:
@@ -205,7 +207,7 @@ def _compare(run: AllocationRun, work: str, part: int, pairs: dict[str, tuple[ob
 
 def _stream(sql: str, run: AllocationRun) -> Iterator[tuple[Any, ...]]:
     with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, {"run": run.pk, "date": run.run_date})
+        cursor.execute(sql, {"run": run.pk, "date": run.run_date, "first": run.first_row, "last": run.last_row})
         yield from cursor
 
 
