@@ -167,6 +167,13 @@ def _pay(developer: Client, order: str, number: int, stack: Stack) -> dict[str, 
     return {"id": payment["id"]}
 
 
+def test_a_checkout_page_pays_as_well(started: Started, committed: Committed) -> None:
+    with started() as stack:
+        developer, order = sale(journey(stack, committed), pay=False)
+        buying.pay_by_checkout(developer, order)
+        delivered_once(developer, order)
+
+
 def test_webhooks_five_times_shuffled(started: Started, committed: Committed) -> None:
     with started() as stack:
         sandbox = Client(stack.sandbox_url)
