@@ -37,8 +37,8 @@ JOIN licensing_claim c ON c.id = s.claim_id
 JOIN LATERAL (
   SELECT v.id FROM licensing_splitversion v
   WHERE v.claim_id = s.claim_id AND v.valid @> %(on)s::date
-    AND v.actions & %(actions)s = c.actions & %(actions)s
-    AND v.territories & %(territories)s::bit(256) = c.territories & %(territories)s::bit(256)
+    AND v.actions & c.actions & %(actions)s = c.actions & %(actions)s
+    AND v.territories & c.territories & %(territories)s::bit(256) = c.territories & %(territories)s::bit(256)
   ORDER BY v.number DESC LIMIT 1
 ) v ON true
 WHERE l.quote_id = %(quote)s
@@ -52,6 +52,16 @@ JOIN licensing_work w ON w.id = l.work_id JOIN licensing_claim c ON c.id = s.cla
 WHERE l.quote_id = %(quote)s AND l.price_micro > 0
   AND NOT EXISTS (SELECT 1 FROM licensing_quoteshare q WHERE q.line_id = l.id AND q.claim_id = s.claim_id)
 ORDER BY 1, 2 LIMIT 20
+"""
+
+# Works that different parties own in different territories or parts: how one price is divided among them is not known.
+UNCLEAR = """
+SELECT w.public_id FROM licensing_quoteline l
+JOIN licensing_quoteshare s ON s.line_id = l.id JOIN licensing_work w ON w.id = l.work_id
+WHERE l.quote_id = %(quote)s AND l.price_micro > 0
+  AND NOT EXISTS (SELECT 1 FROM licensing_conflict c
+                  WHERE c.work_id = w.id AND c.status IN ('open', 'evidence_requested'))
+GROUP BY w.public_id HAVING sum(s.share_ppm) <> 1000000 ORDER BY 1 LIMIT 20
 """
 
 FREEZE = """
@@ -102,6 +112,13 @@ def copy_shares(quote: Quote, *, on: date, actions: int, territories: str) -> li
         if not missing:
             cursor.execute(FREEZE, values)
     return missing
+
+
+def unclear(quote: Quote) -> list[str]:
+    """Up to 20 works (public ids as UUIDs) whose licensed shares are not exactly the whole, nor contested."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNCLEAR, {"quote": quote.pk})
+        return [str(work) for (work,) in cursor.fetchall()]
 
 
 def lines_hash(quote: Quote) -> str:

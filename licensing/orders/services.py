@@ -51,7 +51,8 @@ def quote(
     """Freeze the cleared works of a clearance with prices, terms and splits; expires after rules.VALID_FOR.
 
     `exclude` are internal ids of works the licensee leaves out. Creating with the same `idem` returns the first quote.
-    Raises Refused("nothing_cleared"), Refused("split_missing") naming works, or Refused("clearance_not_decided").
+    Raises Refused("nothing_cleared"), Refused("split_missing") or Refused("shares_unclear") naming works, or
+    Refused("clearance_not_decided").
     """
     with unit(actor):
         earlier = Quote.objects.filter(organisation_id=clearance.organisation_id, livemode=actor.livemode, idem=idem)
@@ -67,6 +68,7 @@ def quote(
         missing = freeze.copy_shares(made, on=at.date(), actions=cells.actions, territories=cells.territories)
         if missing:
             raise Refused("split_missing", "Somebody must first say who is paid for these works.", _unsplit(missing))
+        _check_shares(made)
         _price(made, works, micro, at)
         audit.record(
             actor=actor, act="quote.issued", subject=made.name_id, at=at,
@@ -199,6 +201,18 @@ def _check_works(lost: list[tuple[str, str]]) -> None:
         raise Refused(
             "works_dropped_out", f"{len(lost)} works fell away since the quote; quote again without them.", reasons
         )
+
+
+def _check_shares(made: Quote) -> None:
+    """Refuse here what could not be divided later: money must not be taken that nobody knows how to pay out."""
+    crooked = [ids.encode("wrk", UUID(work)) for work in freeze.unclear(made)]
+    if crooked:
+        reasons = [
+            Reason("shares_unclear", "Leave it out, or ask for fewer territories.", "/exclude", work, "one whole share")
+            for work in crooked
+        ]
+        said = "Different parties license these works in different places; one price cannot be divided among them yet."
+        raise Refused("shares_unclear", said, reasons)
 
 
 def _unsplit(missing: list[tuple[str, str]]) -> list[Reason]:

@@ -9,12 +9,13 @@ import pytest
 from accounts.errors import Refused
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Work
-from licensing.kernel import digests
+from licensing.kernel import digests, territories
 from licensing.orders import rules
 from licensing.orders import services as orders
 from licensing.orders.models import Order, Quote, QuoteLine, QuoteShare
 from licensing.rights import services as rights
-from licensing.rights.models import Encumbrance, SplitVersion
+from licensing.rights import splits
+from licensing.rights.models import Claim, Encumbrance, SplitVersion
 from licensing.rights.scopes import Target
 from tests import scenario
 
@@ -62,6 +63,33 @@ def test_nothing_cleared_is_refused() -> None:
     with pytest.raises(Refused, match="nothing to quote") as refused:
         orders.quote(clearance=decided, actor=scenario.buyer_of(decided), at=scenario.now())
     assert refused.value.code == "nothing_cleared"
+    with unit(SYSTEM):
+        assert not Quote.objects.exists()
+
+
+def test_a_work_owned_in_parts_of_the_world_is_not_quoted() -> None:
+    shelf = scenario.publisher(works=1)
+    claim = shelf.claim
+    assert claim is not None
+    with unit(SYSTEM):
+        Claim.objects.filter(pk=claim.pk).update(territories=territories.mask(["DE"]))
+    at, heirs = scenario.now(), shelf.parties[1]
+    other = rights.declare_claim(
+        organisation=shelf.organisation, holder=heirs, target=Target("catalogue", catalogue=shelf.catalogue),
+        basis="inheritance", control_ppm=1_000_000, actions=claim.actions, territories=territories.mask(["CN"]),
+        period=rights.as_period(claim.period), author_consent="not_needed", warranty={"text": "ours"}, signer="Heirs",
+        actor=shelf.actor, at=at,
+    )  # fmt: skip
+    splits.set_split(
+        claim=other, parts=[splits.Part(heirs, 1_000_000, "heir")], valid=rights.as_period(claim.period), document="",
+        actor=shelf.actor, at=at,
+    )  # fmt: skip
+    decided = scenario.clearance(shelf)
+    assert decided.counts["cleared"] == 1
+    with pytest.raises(Refused) as refused:
+        orders.quote(clearance=decided, actor=scenario.buyer_of(decided), at=at)
+    assert refused.value.code == "shares_unclear"
+    assert [reason.seen for reason in refused.value.reasons] == [shelf.works[0].name_id]
     with unit(SYSTEM):
         assert not Quote.objects.exists()
 
