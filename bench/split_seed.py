@@ -124,7 +124,7 @@ def _quote(buyer: Organisation, holder: Organisation, work: Work, works: int, cl
     decision = Decision.objects.create(clearance=clearance, work=work, fit=1, outcome="cleared", price_micro=10_000)
     _copy(decision, works - 1, {"work_id": f"{work.pk} + g"})
     line = QuoteLine.objects.create(quote=quote, work=work, decision=decision, price_micro=10_000, detail={})
-    price = "(1 + g * 7919 %% 49999) * 10000"
+    price = "(1 + g::bigint * 7919 %% 49999) * 10000"
     _copy(line, works - 1, {"work_id": f"{work.pk} + g", "decision_id": f"{decision.pk} + g", "price_micro": price})
     share = QuoteShare.objects.create(
         line=line,
