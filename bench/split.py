@@ -36,7 +36,7 @@ from licensing.royalties import queries, services
 from licensing.royalties.models import Allocation, AllocationRun
 
 REPEATS = 5
-#: The floor is for the backend's CPU where works share splits; the other rows say what it costs besides, and what hurts.
+#: The floor is for the backend's CPU where works share splits; the other rows say what else it costs, and what hurts.
 FLOOR, ORM_TARGET = 6.0, 5.0
 ORM_WORKS = 10_000
 HOLDERS = 50
@@ -77,8 +77,7 @@ def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     """Divide one payment among `n` works of 50 holders, and among n / 10 works each with a claim and split of its own.
 
     Works in the database the settings name and leaves its rows there: run it on one of its own. Raises RuntimeError
-    when the oracle finds a difference on the smaller order, (a sum that is wrong the database refuses on both): such a run
-    scores nothing.
+    when the oracle finds a difference on the smaller order: such a run scores nothing. A wrong sum the database refuses.
     """
     hurting = max(n // 10, 10)
     rows = []
