@@ -77,7 +77,7 @@ def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     """Divide one payment among `n` works of 50 holders, and among n / 10 works each with a claim and split of its own.
 
     Works in the database the settings name and leaves its rows there: run it on one of its own. Raises RuntimeError
-    when the oracle finds a difference on the smaller order: such a run scores nothing. A wrong sum the database refuses.
+    when the oracle finds a difference on the smaller order: it scores 0. The database refuses wrong sums.
     """
     hurting = max(n // 10, 10)
     rows = []
