@@ -28,7 +28,7 @@ class Group:
 
     fit: int
     gates: int
-    outcome: str
+    outcome: str | None
     works: int
     price_micro: int
 
@@ -52,6 +52,7 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
     with connection.cursor() as cursor:
         cursor.execute(sql.DROP)
         cursor.execute(sql.MEMORY)
+        cursor.execute(sql.PARALLEL)
         below = _below(cursor, bundle_id)
         if works > sql.BIG:
             cursor.execute(sql.NO_LOOPS)
@@ -73,10 +74,10 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         cursor.execute("ANALYZE clr_ready")
         cursor.execute(sql.PRICED, params)
         _price_by_rules(cursor, run)
-        cursor.execute("SELECT EXISTS (SELECT FROM clr_priced)")
-        params["several"] = cursor.fetchone()[0]
         cursor.execute(sql.BAD)
         _mark_bad(cursor, run, below)
+        cursor.execute("SELECT EXISTS (SELECT FROM clr_priced) OR EXISTS (SELECT FROM clr_bad)")
+        params["several"] = cursor.fetchone()[0]
         if works > sql.BIG:
             cursor.execute(sql.NO_SORTS)
     return run
@@ -85,9 +86,20 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
 def summarise(run: Prepared) -> list[Group]:
     """Counts and money by fit, gates and outcome: one statement over one snapshot."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.SUMMARY, run.params)
+        cursor.execute(sql.MEASURED)
+        measures = [name for name, used in zip(f.MEASURES, cursor.fetchone(), strict=True) if used]
+        cursor.execute(sql.COUNT_SHARED)
+        shared = cursor.fetchone()[0] <= sql.SHARED_ROWS
+        if shared:
+            cursor.execute(sql.SHARE)
+            cursor.execute(sql.MERGE)
+        cursor.execute(sql.summary(run.params["several"], shared, measures), run.params)
         rows = cursor.fetchall()
-    return [Group(fit, gates, outcome, works, int(micro)) for fit, gates, outcome, works, micro in rows]
+    low = (1 << sql.OUTCOME_SHIFT) - 1
+    return [
+        Group(fit, state & low, sql.OUTCOMES[state >> sql.OUTCOME_SHIFT], works, int(micro))
+        for fit, state, works, micro in rows
+    ]
 
 
 def reasons_of(run: Prepared, group: Group) -> list[str]:

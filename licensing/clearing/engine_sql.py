@@ -6,6 +6,8 @@ the tables of `facts`; the price is the arithmetic of pricing.md, equal to `pric
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from licensing.clearing import facts
 
 UNDERLYING_BIT = 1 << 40
@@ -173,13 +175,16 @@ LEFT JOIN clr_pair p ON p.termset = g.id
 """
 
 
-def price100(offer: str, work: str) -> str:
-    """The price an offer (prefix of its columns) names for a whole work: pricing.md 1, in bigint where that is safe."""
+def price100(offer: str, work: str, measures: Sequence[str] = facts.MEASURES) -> str:
+    """The price an offer (prefix of its columns) names for a whole work: pricing.md 1, in bigint where that is safe.
+
+    `measures`: those that some offer has a price for; the others would add nothing.
+    """
     sums = " + ".join([
-        f"{offer}flat", *(f"{offer}{name} * coalesce({work}.{name}, 0)" for name in facts.MEASURES),
+        f"{offer}flat", *(f"{offer}{name} * coalesce({work}.{name}, 0)" for name in measures),
     ])  # fmt: skip
     wide = sums.replace(" * coalesce", "::numeric * coalesce")
-    largest = "greatest(" + ", ".join(f"{work}.{name}" for name in facts.MEASURES) + ", 0)"
+    largest = "greatest(" + ", ".join([*(f"{work}.{name}" for name in measures), "0"]) + ")"
     return (
         f"least({facts.CEILING + 1}, greatest({offer}minimum, CASE WHEN {largest} <= {offer}safe"
         f" THEN (2 * ({sums}) * {offer}num + {offer}den) / (2 * {offer}den)"
@@ -237,37 +242,81 @@ NOTE_ARRAY = (
     + "]::text[], NULL) || notes END"
 )
 
+MEASURED = "SELECT " + ", ".join(f"coalesce(bool_or({name} <> 0), false)" for name in facts.MEASURES) + " FROM clr_cand"
+# For the summary: bundle and works lie in the order of the works, so they are merged; joins in the order written.
+MERGE = """
+SET LOCAL enable_sort = on; SET LOCAL join_collapse_limit = 1; SET LOCAL enable_parallel_hash = off;
+SET LOCAL work_mem = '4MB'
+"""
+
+# What the workers of a parallel plan read: the rows of a temporary table as text in a setting of this transaction.
+SHARED_TABLES = ("clr_ready", "clr_priced", "clr_bad")
+SHARED_ROWS = 50_000
+SHARE = "SELECT " + ", ".join(
+    f"length(set_config('licet.{name}', coalesce((SELECT array_agg(t)::text FROM {name} t), '{{}}'), true))"
+    for name in SHARED_TABLES
+)
+COUNT_SHARED = "SELECT " + " + ".join(
+    f"(SELECT count(*) FROM (SELECT FROM {name} LIMIT {SHARED_ROWS + 1}) t)" for name in SHARED_TABLES
+)
+# DISTINCT tells the planner that a key is there once; it knows nothing else of rows out of a function.
+_SHARED = {
+    name: f"(SELECT DISTINCT ON ({key}) * FROM unnest(current_setting('licet.{name}')::{name}[]))"
+    for name, key in (("clr_ready", "termset"), ("clr_priced", "work_id"), ("clr_bad", "work_id"))
+}
+PARALLEL = """
+SET LOCAL max_parallel_workers_per_gather = 1; SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0.01;
+SET LOCAL min_parallel_table_scan_size = '1MB'; SET LOCAL min_parallel_index_scan_size = '256kB'
+"""
+
 # Every work of the bundle with its fit, gates and price: the one pass over the works. What is missing is never a
 # yes: without a fit the work is refused and cannot be stored (fit is NOT NULL), without a price it has no outcome.
-# OFFSET 0 keeps each step a step: otherwise the price is computed again wherever it is named.
-def _works(more: str, picked: str) -> str:
-    """The pass over the works; `more` columns are carried along for those who store them."""
-    price = share_of("(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)", "y.share")
+# The fence keeps each step a step: otherwise the price is computed again wherever it is named. A volatile column is
+# never pulled up, this one is a constant by the time it runs, and unlike OFFSET 0 it leaves the step to the workers.
+_FENCE = "CASE WHEN false THEN clock_timestamp() END AS fence"
+
+
+def _works(
+    more: str, picked: str, several: bool = True, shared: bool = False, measures: Sequence[str] = facts.MEASURES
+) -> str:
+    """The pass over the works; `more` columns are carried along for those who store them.
+
+    Workers of a parallel plan cannot read temporary tables: `shared` takes the prepared rows from settings instead.
+    """
+    ready, priced, bad = (_SHARED[name] if shared else name for name in ("clr_ready", "clr_priced", "clr_bad"))
+    whole = "(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)"
+    price = f"CASE y.share WHEN 1000000 THEN {whole} ELSE {share_of(whole, 'y.share')} END"
+    many = "m.price AS many, m.manual AS many_manual" if several else "NULL::bigint AS many, 0 AS many_manual"
+    join = (
+        f"LEFT JOIN {priced} m ON %(several)s AND m.work_id = w.work_id"
+        f" LEFT JOIN {bad} d ON %(several)s AND d.work_id = w.work_id AND w.flags & {facts.UNDERLYING} <> 0"
+        if several
+        else ""
+    )
+    below = f"CASE WHEN d.work_id IS NULL THEN 0 ELSE {UNDERLYING_BIT} END" if several else "0"
     return f"""
 SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
-  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome
+  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome, {_FENCE}
 FROM (
-  SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
+  SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates, {_FENCE} FROM (
     SELECT y.*,
       CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many ELSE {price} END AS price,
       CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual
-        WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END END AS by_hand{picked}
+        WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END END AS by_hand, {_FENCE}{picked}
     FROM (
-      SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second FROM (
-        SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, m.price AS many,
-          m.manual AS many_manual,
-          w.flags & %(gates)s | CASE WHEN w.flags & {facts.UNDERLYING} <> 0
-            AND w.work_id IN (SELECT work_id FROM clr_bad) THEN {UNDERLYING_BIT} ELSE 0 END AS flag_gates,
-          CASE WHEN r.mode = 1 THEN {price100("r.", "w")} END AS price_a,
-          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w")} END AS price_b{more}
+      SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second, {_FENCE} FROM (
+        SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, {many},
+          w.flags & %(gates)s | {below} AS flag_gates,
+          CASE WHEN r.mode = 1 THEN {price100("r.", "w", measures)} END AS price_a,
+          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w", measures)} END AS price_b, {_FENCE}{more}
         FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
-        LEFT JOIN clr_ready r ON r.termset = w.termset_id
-        LEFT JOIN clr_priced m ON %(several)s AND m.work_id = w.work_id
-        WHERE b.bundle_id = %(bundle)s OFFSET 0
-      ) v OFFSET 0
-    ) y OFFSET 0
-  ) z OFFSET 0
-) x OFFSET 0
+        LEFT JOIN {ready} r ON r.termset = w.termset_id
+        {join}
+        WHERE b.bundle_id = %(bundle)s
+      ) v
+    ) y
+  ) z
+) x
 """
 
 
@@ -275,9 +324,22 @@ WORKS = _works(
     ", w.work_id, w.flags, w.claims, r.root, r.version, r.b_version, m.roots, m.shares, m.versions",
     ", CASE WHEN y.second THEN y.b_version ELSE y.version END AS picked",
 )
-SUMMARY = f"""
-SELECT fit, gates, outcome, count(*), coalesce(sum(price), 0) FROM ({_works("", "")}) q GROUP BY fit, gates, outcome
+# One word says gates and outcome: two columns to group by, few enough for workers to count on their own.
+OUTCOME_SHIFT = 42
+OUTCOMES = ("refused", "needs_approval", "cleared", None)
+_STATE = "gates | CASE outcome " + "".join(
+    f"WHEN '{name}' THEN {number << OUTCOME_SHIFT} " for number, name in enumerate(OUTCOMES) if name
+) + f"ELSE {3 << OUTCOME_SHIFT} END"
+
+
+def summary(several: bool, shared: bool, measures: Sequence[str]) -> str:
+    """Works and money per fit and state; `several`: some sets have prices of their own in clr_priced."""
+    works = _works("", "", several=several, shared=shared, measures=measures)
+    return f"""
+SELECT fit, {_STATE} AS state, count(*), coalesce(sum(price), 0) FROM ({works}) q GROUP BY 1, 2
 """
+
+
 STORE = f"""
 INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reasons, considered, notes, price_micro,
   assurance, claims, shares, versions)
