@@ -22,9 +22,10 @@ TABLES = (
 MEMORY = "SET LOCAL work_mem = '256MB'"
 # A bundle made a moment ago has no statistics yet; row by row look-ups of a million works would take seconds.
 BIG = 10_000
-NO_LOOPS = "SET LOCAL enable_nestloop = off"
+# Sorting keys to merge costs more than hashing them. A small sample says enough about the temporary tables.
+NO_LOOPS = "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL default_statistics_target = 10"
 NO_SORTS = "SET LOCAL enable_sort = off"
-LOOPS = "SET LOCAL enable_nestloop = on; SET LOCAL enable_sort = on"
+LOOPS = "SET LOCAL enable_nestloop = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_sort = on"
 DROP = "DROP TABLE IF EXISTS " + ", ".join(f"pg_temp.{name}" for name in TABLES)
 
 # Distinct sets of the bundle's works. Where there are not many more sets than works, all are taken as they lie: that
@@ -53,7 +54,7 @@ SELECT id, licet_key(concat_ws('|', kind, coalesce(licensor::text, '-'), coalesc
   flags, CASE WHEN kind <> 'encumbrance' THEN word WHEN word = '' THEN '' WHEN word = %(licensee)s THEN 'me'
     ELSE 'other' END,
   coalesce(until <= %(at)s, false), members, consenting)) AS key
-FROM licensing_rightsitem WHERE id IN (SELECT DISTINCT unnest(items) FROM clr_sets)
+FROM licensing_rightsitem WHERE id IN (SELECT unnest(items) FROM (SELECT DISTINCT items FROM clr_sets) d)
 """
 ITEM_CLASSES = """
 CREATE TEMP TABLE clr_item_class ON COMMIT DROP AS
@@ -83,7 +84,7 @@ SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.
   v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
   v.price_flat, v.price_characters, v.price_words, v.price_tokens, v.price_minutes, v.price_minimum, v.price_multipliers
 FROM licensing_termsversion v JOIN licensing_terms t ON t.id = v.terms_id
-WHERE v.id IN (SELECT unnest(offers) FROM clr_sets)
+WHERE EXISTS (SELECT FROM clr_sets s CROSS JOIN LATERAL unnest(s.offers) AS u(id) WHERE u.id = v.id)
 """
 OFFER_CLASSES = """
 CREATE TEMP TABLE clr_offer_class ON COMMIT DROP AS
@@ -245,8 +246,8 @@ NOTE_ARRAY = (
 MEASURED = "SELECT " + ", ".join(f"coalesce(bool_or({name} <> 0), false)" for name in facts.MEASURES) + " FROM clr_cand"
 # For the summary: bundle and works lie in the order of the works, so they are merged; joins in the order written.
 MERGE = """
-SET LOCAL enable_sort = on; SET LOCAL join_collapse_limit = 1; SET LOCAL enable_parallel_hash = off;
-SET LOCAL work_mem = '4MB'
+SET LOCAL enable_sort = on; SET LOCAL enable_mergejoin = on; SET LOCAL join_collapse_limit = 1;
+SET LOCAL enable_parallel_hash = off; SET LOCAL work_mem = '4MB'
 """
 
 # What the workers of a parallel plan read: the rows of a temporary table as text in a setting of this transaction.
@@ -308,7 +309,8 @@ FROM (
         SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, {many},
           w.flags & %(gates)s | {below} AS flag_gates,
           CASE WHEN r.mode = 1 THEN {price100("r.", "w", measures)} END AS price_a,
-          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w", measures)} END AS price_b, {_FENCE}{more}
+          CASE WHEN r.mode = 1 AND r.b_version IS NOT NULL THEN {price100("r.b_", "w", measures)} END AS price_b,
+          {_FENCE}{more}
         FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
         LEFT JOIN {ready} r ON r.termset = w.termset_id
         {join}
