@@ -68,7 +68,9 @@ FROM clr_item_class c JOIN licensing_rightsitem i ON i.id = c.sample
 """
 
 # The key is text, not a hash: shorter than its digest for most offers, and nothing can collide.
+# Joined as written: the offers asked for are far more than the planner thinks, and workers shall write their keys.
 OFFERS = f"""
+SET LOCAL join_collapse_limit = 1;
 CREATE TEMP TABLE clr_offer_key ON COMMIT DROP AS
 SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
   v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, (v.offer @> %(today)s::date)::int
@@ -84,7 +86,8 @@ SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.
   v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
   v.price_flat, v.price_characters, v.price_words, v.price_tokens, v.price_minutes, v.price_minimum, v.price_multipliers
 FROM licensing_termsversion v JOIN licensing_terms t ON t.id = v.terms_id
-WHERE EXISTS (SELECT FROM clr_sets s CROSS JOIN LATERAL unnest(s.offers) AS u(id) WHERE u.id = v.id)
+WHERE EXISTS (SELECT FROM clr_sets s CROSS JOIN LATERAL unnest(s.offers) AS u(id) WHERE u.id = v.id);
+SET LOCAL join_collapse_limit = DEFAULT
 """
 OFFER_CLASSES = """
 CREATE TEMP TABLE clr_offer_class ON COMMIT DROP AS
