@@ -28,6 +28,28 @@ def check(seed: int) -> None:
         _check(seed)
 
 
+def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> None:
+    """The summary counts what was stored, whether the workers get the prepared rows or one process reads them."""
+    wanted: Counter[object] = Counter()
+    for row in stored:
+        wanted[row.fit, row.outcome, tuple(row.reasons) if row.outcome == "refused" else ()] += 1
+        wanted["price", row.outcome] += row.price_micro or 0
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL debug_parallel_query = on")  # a worker runs what may run in one, however small
+    for rows in (engine_sql.SHARED_ROWS, -1):
+        found: Counter[object] = Counter()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(engine_sql, "SHARED_ROWS", rows)
+            for group in engine.summarise(run):
+                refused = group.outcome == "refused"
+                codes = tuple(engine.reasons_of(run, group)) if refused else ()
+                found[group.fit, group.outcome, codes] += group.works
+                found["price", group.outcome] += 0 if refused else group.price_micro
+        assert found == wanted, f"seed {seed}"
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL debug_parallel_query = off")
+
+
 def _check(seed: int) -> None:
     world = made.build(seed)
     profile = profiles.complete(made.body(world.rng), made.AT)
@@ -52,8 +74,7 @@ def _check(seed: int) -> None:
         assert got == services.comparable(wanted), f"seed {seed} work {row.work_id}"
         assert len(row.claims) == len(row.shares) == len(row.versions)
         SEEN[row.outcome + row.kind] += 1
-    groups = engine.summarise(run)
-    assert sum(group.works for group in groups) == len(world.works)
+    _check_summary(run, list(stored), seed)
     with connection.cursor() as cursor:
         before = list(WorkClear.objects.order_by("pk").values_list())
         cursor.execute("SELECT licet_rebuild_clearing()")
