@@ -290,14 +290,7 @@ def _works(
     ready, priced, bad = (_SHARED[name] if shared else name for name in ("clr_ready", "clr_priced", "clr_bad"))
     whole = "(CASE WHEN y.second THEN y.price_b ELSE y.price_a END)"
     price = f"CASE y.share WHEN 1000000 THEN {whole} ELSE {share_of(whole, 'y.share')} END"
-    many = "m.price AS many, m.manual AS many_manual" if several else "NULL::bigint AS many, 0 AS many_manual"
-    join = (
-        f"LEFT JOIN {priced} m ON %(several)s AND m.work_id = w.work_id"
-        f" LEFT JOIN {bad} d ON %(several)s AND d.work_id = w.work_id AND w.flags & {facts.UNDERLYING} <> 0"
-        if several
-        else ""
-    )
-    below = f"CASE WHEN d.work_id IS NULL THEN 0 ELSE {UNDERLYING_BIT} END" if several else "0"
+    many, join, below = _singly(priced, bad) if several else ("NULL::bigint AS many, 0 AS many_manual", "", "0")
     return f"""
 SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
   WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome, {_FENCE}
@@ -323,6 +316,16 @@ FROM (
   ) z
 ) x
 """
+
+
+def _singly(priced: str, bad: str) -> tuple[str, str, str]:
+    """Columns, joins and gate of works that were priced one by one, and of those whose underlying work fails."""
+    return (
+        "m.price AS many, m.manual AS many_manual",
+        f"LEFT JOIN {priced} m ON %(several)s AND m.work_id = w.work_id"
+        f" LEFT JOIN {bad} d ON %(several)s AND d.work_id = w.work_id AND w.flags & {facts.UNDERLYING} <> 0",
+        f"CASE WHEN d.work_id IS NULL THEN 0 ELSE {UNDERLYING_BIT} END",
+    )
 
 
 WORKS = _works(
