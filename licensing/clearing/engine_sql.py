@@ -320,12 +320,10 @@ FROM (
 
 def _singly(priced: str, bad: str) -> tuple[str, str, str]:
     """Columns, joins and gate of works that were priced one by one, and of those whose underlying work fails."""
-    return (
-        "m.price AS many, m.manual AS many_manual",
-        f"LEFT JOIN {priced} m ON %(several)s AND m.work_id = w.work_id"
-        f" LEFT JOIN {bad} d ON %(several)s AND d.work_id = w.work_id AND w.flags & {facts.UNDERLYING} <> 0",
-        f"CASE WHEN d.work_id IS NULL THEN 0 ELSE {UNDERLYING_BIT} END",
-    )
+    own = f"LEFT JOIN {priced} m ON %(several)s AND m.work_id = w.work_id"
+    under = f" LEFT JOIN {bad} d ON %(several)s AND d.work_id = w.work_id AND w.flags & {facts.UNDERLYING} <> 0"
+    below = f"CASE WHEN d.work_id IS NULL THEN 0 ELSE {UNDERLYING_BIT} END"
+    return "m.price AS many, m.manual AS many_manual", own + under, below
 
 
 WORKS = _works(
