@@ -11,6 +11,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 export PYTHON
+# Files are UTF-8 whatever the locale says, and nobody else's modules are ours.
+export PYTHONUTF8 := 1
+unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 JOBS ?= 2
 PORT ?= 8000

@@ -95,7 +95,7 @@ def install(level: str) -> None:
             call([sys.executable, "-m", "venv", "--clear", str(VENV)], "the virtual environment cannot be created")
         say("Installing the locked requirements (about 250 MB, once)")
         command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        command += ["--require-hashes", "--no-deps"]
+        command += ["--require-hashes", "--no-deps", "--no-user"]
         for name in FILES[level]:
             command += ["-r", str(ROOT / name)]
         call(command, "the requirements cannot be installed: is there a network?")
@@ -103,8 +103,9 @@ def install(level: str) -> None:
 
 
 def usable() -> bool:
-    """Whether .venv holds this very Python version with pip."""
-    if not PYTHON.exists():
+    """Whether .venv holds this very Python version with pip, and was made where it lies: scripts name its path."""
+    made = VENV / "pyvenv.cfg"
+    if not PYTHON.exists() or not made.exists() or f"--clear {VENV}\n" not in made.read_text(errors="replace"):
         return False
     same = "import sys, pip; print(sys.version)"
     answer = subprocess.run([str(PYTHON), "-c", same], capture_output=True, text=True, check=False)
