@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import ManagementUtility
 
 from marketplace import embedded
@@ -25,23 +26,35 @@ WITHOUT_DATABASE = frozenset(
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run `arguments` as `manage.py` does; exits with one sentence when the servers cannot run."""
+    """Run `arguments` as `manage.py` does; exits with one sentence when the servers or settings cannot be had."""
     command = arguments[1] if len(arguments) > 1 else "help"
-    if "DATABASE_URL" in os.environ or command in WITHOUT_DATABASE or "--help" in arguments:
-        ManagementUtility(list(arguments)).execute()
-        return
-    # A plain `kill` becomes an orderly exit, so that the servers stop with us.
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        with embedded.ensure(var_folder()) as servers:
-            os.environ.update(servers.environment())
-            if command != "migrate":
-                _migrate(servers, arguments[0])
-            ManagementUtility(list(arguments)).execute()
-    except embedded.EmbeddedError as error:
+        if "DATABASE_URL" in os.environ or command in WITHOUT_DATABASE or "--help" in arguments:
+            _execute(command, arguments)
+        else:
+            _embedded(command, arguments)
+    except (embedded.EmbeddedError, ImproperlyConfigured) as error:
         sys.exit(f"licet: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _embedded(command: str, arguments: Sequence[str]) -> None:
+    # A plain `kill` or a closed terminal becomes an orderly exit, so that the servers stop with us.
+    signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup wants to go on
+        signal.signal(signal.SIGHUP, _leave)
+    with embedded.ensure(var_folder()) as servers:
+        os.environ.update(servers.environment())
+        if command != "migrate":
+            _migrate(servers, arguments[0])
+        _execute(command, arguments)
+
+
+def _execute(command: str, arguments: Sequence[str]) -> None:
+    if command == "demo" and "LICET_EMBEDDED" not in os.environ:
+        sys.exit("licet: The demo runs on the embedded servers only: unset DATABASE_URL.")
+    ManagementUtility(list(arguments)).execute()
 
 
 def var_folder() -> Path:

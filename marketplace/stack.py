@@ -7,6 +7,7 @@ their addresses are in the environment that is passed in.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 from marketplace.embedded import processes
 
@@ -92,6 +93,7 @@ class Stack:
         self.webhook_secret = webhook_secret or f"whsec_{secrets.token_hex(20)}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
+        self._lock: IO[str] | None = None
         self._record = folder / "processes.json"
         self.environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "marketplace.settings", **environment}
         self.environment.update(PUBLIC_URL=self.web_url, PYTHONUNBUFFERED="1")
@@ -140,13 +142,9 @@ class Stack:
 
     def start(self) -> None:
         """Start every part and wait until the web server answers. StackError with one sentence otherwise."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # A process that was just killed may hold its port a moment longer.
-        patience = 5.0 if self._end_earlier() else 0.0
-        for port in self._ports().values():
-            if not _wait(partial(_silent, port), patience):
-                raise StackError(f"Port {port} is taken by another program: stop it, or choose another port.")
+        self._take_folder()
         try:
+            self._expect_free_ports()
             for part in self.parts:
                 self.start_part(part)
             for part, port in self._ports().items():
@@ -159,16 +157,17 @@ class Stack:
         """Start one part, also again after `kill`."""
         log = self.log(part).open("ab")
         self._logs.append(log)
-        self.running[part] = subprocess.Popen(
-            self.command(part),
-            cwd=CHECKOUT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches us alone; we stop the parts in order
-        )
-        self._write_record()
+        with processes.unhurried():
+            self.running[part] = subprocess.Popen(
+                self.command(part),
+                cwd=CHECKOUT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us alone; we stop the parts in order
+            )
+            self._write_record()
 
     def kill(self, part: str) -> None:
         """Kill -9 of a part with all its children, as a machine that loses power would."""
@@ -191,8 +190,18 @@ class Stack:
                 )
         return None
 
+    def watch(self) -> NoReturn:
+        """Wait until a part ends by itself: StackError says which and why. Ctrl-C ends the waiting too."""
+        while not (reason := self.dead()):
+            time.sleep(0.5)
+        raise StackError(reason)
+
     def stop(self) -> None:
-        """Stop every part: asked first, forced after a while."""
+        """Stop every part: asked first, forced after a while. A second Ctrl-C waits for the end of it."""
+        with processes.unhurried():
+            self._stop()
+
+    def _stop(self) -> None:
         running = list(self.running.values())
         for process in running:
             _signal(process.pid, signal.SIGTERM)
@@ -208,7 +217,10 @@ class Stack:
         for log in self._logs:
             log.close()
         self._logs.clear()
-        self._record.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._record.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -218,6 +230,32 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _take_folder(self) -> None:
+        """One stack per folder. The kernel frees the lock when its holder dies, however that happens."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "stack.lock").open("a+")
+        except OSError as error:
+            raise StackError(f"{self.folder} cannot be written ({error.strerror}): make it writable.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            with lock:
+                holder = lock.read().strip()
+            raise StackError(f"Licet runs from this folder already ({holder}): use it, or stop it first.") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, {self.web_url}")
+        lock.flush()
+        self._lock = lock
+
+    def _expect_free_ports(self) -> None:
+        # A process that was just killed may hold its port a moment longer.
+        patience = 5.0 if self._end_earlier() else 0.0
+        for port in self._ports().values():
+            if not _wait(partial(_silent, port), patience):
+                raise StackError(f"Port {port} is taken by another program: stop it, or choose another (PORT=).")
 
     def _ports(self) -> dict[str, int]:
         ports = {"sandbox": self.sandbox_port, "web": self.web_port}

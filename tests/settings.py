@@ -13,7 +13,12 @@ if "LICET_TESTING" not in os.environ:
     var = os.environ.get("LICET_VAR") or Path(__file__).resolve().parents[1] / "var"
     os.environ["LICET_TESTING"] = "1"
     os.environ["LICET_VAR"] = str(Path(var).absolute() / "test")
-    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "STORAGE_URL", "STRIPE_API_BASE", "EMAIL_URL"):
+    # A developer's shell may be set up for an installation, or for another project.
+    for name in (
+        "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "STORAGE_URL", "STRIPE_API_BASE", "STRIPE_API_KEY",
+        "STRIPE_WEBHOOK_SECRET", "EMAIL_URL", "SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS", "ISSUER_KEYS",
+        "JOB_LEASE_SECONDS", "LOG_LEVEL", "LOG_JSON", "FROM_EMAIL",
+    ):
         os.environ.pop(name, None)
 
 from marketplace.settings import *  # noqa: F403 -- the environment above must be set first

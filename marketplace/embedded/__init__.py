@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from marketplace.embedded import postgres, redis
+from marketplace.embedded import postgres, processes, redis
 from marketplace.embedded.errors import EmbeddedError
 from marketplace.embedded.place import Place
 from marketplace.embedded.users import Users
@@ -63,10 +63,10 @@ class Servers:
         """
         if self.holder != os.getpid():
             return
-        self.holder = None
-        atexit.unregister(self.stop)
         users = Users(self.place)
-        with users.guard():
+        with processes.unhurried(), users.guard():
+            self.holder = None
+            atexit.unregister(self.stop)
             if users.leave():
                 return
             redis.stop(self.place)
@@ -112,29 +112,36 @@ def ensure(var: Path) -> Servers:
     place = servers.place
     place.prepare()
     users = Users(place)
-    with users.guard():
+    # A Ctrl-C meanwhile waits until the servers can be stopped again: `atexit` does it.
+    with users.guard(), processes.unhurried():
         shared = users.others()
         if shared:
             _expect_running(place, shared)
         else:
             _start(place)
         users.join()
-    servers.owned = not shared
-    servers.holder = os.getpid()
-    atexit.register(servers.stop)
+        servers.owned = not shared
+        servers.holder = os.getpid()
+        atexit.register(servers.stop)
     return servers
 
 
 def _start(place: Place) -> None:
-    """Start afresh: whatever a killed run left behind is ended first."""
+    """Start afresh: whatever a killed run left behind is ended first. Both run afterwards, or neither."""
+    _clean(place)
+    try:
+        postgres.start(place, DATABASE)
+        redis.start(place)
+    except (EmbeddedError, OSError) as error:
+        _clean(place)
+        if isinstance(error, EmbeddedError):
+            raise
+        raise EmbeddedError(f"The servers cannot be started in {place.base} ({error.strerror}).") from error
+
+
+def _clean(place: Place) -> None:
     redis.clean(place)
     postgres.clean(place)
-    postgres.start(place, DATABASE)
-    try:
-        redis.start(place)
-    except EmbeddedError:
-        postgres.stop(place)
-        raise
 
 
 def _expect_running(place: Place, users: list[int]) -> None:

@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LONGEST_SOCKET_PATH = 100
 SOCKET_NAME = ".s.PGSQL.5432"
 NOBODY = 65534
+SHORT = Path("/tmp")  # noqa: S108 -- the folder made in it is private and checked for its owner
 ROOTS_DATA = Path("/var/tmp")  # noqa: S108 -- survives a reboot; the folder in it is checked for its owner
 
 
@@ -42,7 +43,7 @@ class Place:
             return cls(base=base, sockets=base / "sock", uid=_unprivileged())
         sockets = var / "sock"
         if len(os.fsencode(sockets / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
-            sockets = Path(tempfile.gettempdir()) / f"licet-{os.geteuid()}-{name}"
+            sockets = _short() / f"licet-{os.geteuid()}-{name}"
         return cls(base=var, sockets=sockets, uid=None)
 
     @property
@@ -63,6 +64,11 @@ class Place:
         path = self.base / name
         _make(path, self.uid, private=True)
         return path
+
+
+def _short() -> Path:
+    """A folder with a short path that does not depend on one shell's TMPDIR: every process must find the sockets."""
+    return SHORT if os.access(SHORT, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
 
 
 def _unprivileged() -> int:

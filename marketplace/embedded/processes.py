@@ -5,15 +5,45 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from marketplace.embedded.errors import EmbeddedError
 from marketplace.embedded.place import Place
 
 PROC = Path("/proc")
 SERVER_NAMES = frozenset({"postgres", "redis-server", "valkey-server"})
+#: Ctrl-C, `kill`, and the terminal that is closed.
+REQUESTS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Requests to end wait until the block is done and are delivered then, once each.
+
+    For starting and stopping: between a process that runs and the note that it is ours nobody may interrupt us, and
+    a second Ctrl-C must not leave half of them behind. Other threads than the main one get no signals anyway.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, note) for number in REQUESTS_TO_END}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for missed in dict.fromkeys(came):
+            signal.raise_signal(missed)
 
 
 def started(pid: int) -> str | None:

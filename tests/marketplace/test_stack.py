@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from marketplace.embedded import processes as facts
-from marketplace.stack import Stack, StackError, free_port, listening
+from marketplace.stack import CHECKOUT, Stack, StackError, free_port, listening
 from tests.support import processes
 from tests.support.databases import Committed
 
@@ -45,18 +51,72 @@ def test_a_part_that_cannot_start_is_named_with_its_last_line(tmp_path: Path) ->
     assert not broken.running
 
 
-def test_the_parts_of_a_killed_run_are_ended_by_the_next(committed: Committed) -> None:
-    folder = committed.folder / "run"
-    port = free_port()
-    lost = Stack(folder, committed.environment, parts=("web",), web_port=port)
-    lost.start()
-    orphan = lost.running["web"]
-    following = Stack(folder, committed.environment, parts=("web",), web_port=port)
+# Starts the web server as a run would, says so, and waits to be killed.
+RUN = """
+import sys
+from pathlib import Path
+from marketplace.stack import Stack
+stack = Stack(Path(sys.argv[1]), {}, parts=("web",), web_port=int(sys.argv[2]))
+stack.start()
+print(stack.running["web"].pid, flush=True)
+stack.watch()
+"""
+
+
+@contextmanager
+def _running(committed: Committed, folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A run in a process of its own, and the process id of its web server; whatever is left of it is killed."""
+    environment = {**os.environ, **committed.environment}
+    command = [sys.executable, "-c", RUN, str(folder), str(port)]
+    run = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    web = int(run.stdout.readline())
     try:
-        with following:
-            assert listening(port)
-            assert orphan.wait(30) == -signal.SIGKILL
-            assert following.running["web"].pid != orphan.pid
+        yield run, web
     finally:
-        if orphan.poll() is None:
-            os.killpg(orphan.pid, signal.SIGKILL)
+        run.kill()
+        run.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(web, signal.SIGKILL)
+
+
+def test_the_parts_of_a_killed_run_are_ended_by_the_next(committed: Committed) -> None:
+    folder, port = committed.folder / "run", free_port()
+    with _running(committed, folder, port) as (run, orphan):
+        run.kill()
+        run.wait()
+        assert facts.started(orphan) is not None
+        with Stack(folder, committed.environment, parts=("web",), web_port=port) as following:
+            assert listening(port)
+            assert facts.started(orphan) is None
+            assert following.running["web"].pid != orphan
+
+
+def test_a_second_run_from_one_folder_is_refused_and_the_first_goes_on(committed: Committed) -> None:
+    folder, port = committed.folder / "run", free_port()
+    with _running(committed, folder, port) as (run, web):
+        second = Stack(folder, committed.environment, parts=("web",))
+        with pytest.raises(StackError, match=rf"already \(process {run.pid}, http://127.0.0.1:{port}\)"):
+            second.start()
+        assert facts.started(web) is not None
+        assert listening(port)
+        assert (folder / "processes.json").exists()
+
+
+def test_a_second_ctrl_c_waits_until_everything_is_stopped(committed: Committed) -> None:
+    stack = Stack(committed.folder / "run", committed.environment, parts=("web",))
+    stack.start()
+    web = stack.running["web"].pid
+    hurry = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        hurry.start()
+        stack.stop()
+        hurry.join()
+    assert facts.started(web) is None
+    assert not stack.running
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(StackError, match="cannot be written"):
+        Stack(tmp_path / "run", {}, parts=("web",)).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from django.conf import settings
@@ -42,15 +41,8 @@ class Command(BaseCommand):
                 else:
                     self.stdout.write(f"Licet runs at {stack.web_url} (logs: {stack.folder}). Ctrl-C stops it.")
                 self.stdout.flush()
-                self._watch(stack)
+                stack.watch()
         except StackError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stdout.write("\nStopped.")
-
-    def _watch(self, stack: Stack) -> None:
-        while True:
-            reason = stack.dead()
-            if reason:
-                raise CommandError(reason)
-            time.sleep(0.5)
