@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -45,6 +46,10 @@ class Client:
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": idem} if idem else {})
         data = json.dumps(body or {}).encode()
         return json.loads(self.raw("POST", path, data, headers)[1] or b"{}")
+
+    def once(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """POST JSON that must have its effect once however often it is sent: the key is the hash of the body."""
+        return self.post(path, body, idem=hashlib.sha256(json.dumps(body or {}, sort_keys=True).encode()).hexdigest())
 
     def send(self, method: str, path: str, data: bytes, media_type: str, *, idem: str = "") -> Any:
         """Send bytes as they are."""

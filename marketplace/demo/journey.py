@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from marketplace.demo import auditing, buying, members, publishing
+from marketplace.demo import auditing, buying, members, publishing, story
 from marketplace.demo.client import Client
-from marketplace.demo.material import CHECKOUT, Material
+from marketplace.demo.material import CHECKOUT, Material, MaterialError
 
 Tell = Callable[[str], None]
 
@@ -35,7 +35,11 @@ class Journey:
         developer = members.join(operator, self.material.developer, self.ring)["developer_admin"]
         cleared = buying.clear(developer, self.material.use, catalogues)
         counts = cleared.clearance["counts"]
-        self.step("Cleared: " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+        self.step(f"Asked for {cleared.bundle['works_count']} works: {listed(counts)}")
+        for line in story.refusals(developer, cleared.clearance["id"]):
+            self.tell(f"{'':11}{line}")
+        if not counts["cleared"]:
+            raise MaterialError("No work is cleared, so there is nothing to buy: the reasons are above.")
         quote, order = buying.order(developer, cleared.clearance["id"])
         self.step(f"Quoted and ordered: {money(quote['total'])}, of it fee {money(quote['fee_contained'])}")
         summary = {"works": cleared.bundle["works_count"], "decisions": counts,
@@ -57,15 +61,16 @@ class Journey:
             staff = members.join(operator, publisher.rights, self.ring)
             done = publishing.publish(staff["publisher_editor"], publisher)
             for file in done["imports"]:
-                said = ", ".join(f"{number} {name}" for name, number in file["outcomes"].items() if number)
-                self.step(f"{publisher.slug}: {file['file']}, {file['records']} records: {said or file['status']}")
+                self.step(f"{publisher.slug}: {file['file']}, {imported(file)}")
+            self.step(f"{publisher.slug}: {attached(done['assets'])}")
             staffs.append(staff)
             found.append(done)
         for publisher, staff, done in zip(self.material.publishers, staffs, found, strict=True):
-            if not done["stated"]:
+            if done["catalogue"] not in self.ring.stated:
                 stated = publishing.state_rights(staff["publisher_editor"], staff["publisher_finance"], publisher)
-                said = ", ".join(f"{number} {name}" for name, number in stated.items() if number)
-                self.step(f"{publisher.slug}: {said}")
+                self.ring.stated.append(done["catalogue"])
+                self.ring.save()
+                self.step(f"{publisher.slug}: {listed(stated)}")
         return [done["catalogue"] for done in found], [staff["publisher_finance"] for staff in staffs]
 
     def _pay_and_receive(self, developer: Client, order: str) -> dict[str, Any]:
@@ -115,6 +120,30 @@ def verify(folder: Path, trust: Path) -> dict[str, Any]:
         raise RuntimeError(f"licet-verify said nothing: {done.stderr.strip()[-500:]}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """`3 claims, 1 splits` of a table of counts, without what is not there."""
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+
+
+def imported(file: Mapping[str, Any]) -> str:
+    """What became of a catalogue file."""
+    if file["refusal"]:
+        reasons = file["refusal"]["reasons"]
+        where = f" at {reasons[0]['pointer']}" if reasons and reasons[0]["pointer"] else ""
+        return f"refused whole: {file['refusal']['code']}{where}, {file['refusal']['message']}"
+    issues = f"; {listed(file['issues_by_code'])}" if file["issues_by_code"] else ""
+    return f"{file['records']} records: {listed(file['outcomes']) or file['status']}{issues}"
+
+
+def attached(report: Mapping[str, Any]) -> str:
+    """What became of the content files."""
+    lost = len(report["unmatched"])
+    said = {"attached": report["attached"], "there already": report["unchanged"], "records without text":
+            len(report["missing"]), "files without a record": lost, "refused": len(report["refused"])}  # fmt: skip
+    names = f" ({', '.join([*report['unmatched'], *report['refused']][:5])})" if lost or report["refused"] else ""
+    return f"texts: {listed(said) or 'none'}{names}"
 
 
 def money(amount: Mapping[str, Any]) -> str:

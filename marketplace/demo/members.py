@@ -28,9 +28,11 @@ class KeyRing:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "keys.json"
         self._logins = folder / "logins.json"
-        known = json.loads(self._path.read_text()) if self._path.is_file() else {}
+        known = json.loads(self._path.read_text("utf-8")) if self._path.is_file() else {}
         self.keys: dict[str, str] = known.get("keys", {})
         self.passwords: dict[str, str] = known.get("passwords", {})
+        #: Catalogues whose rights are stated completely.
+        self.stated: list[str] = known.get("stated", [])
 
     def password(self, email: str) -> str:
         """The login of a demo person; made once."""
@@ -39,12 +41,14 @@ class KeyRing:
     def save(self) -> None:
         """Write the ring; logins.json is what the landing page of the demo shows."""
         for path, data in (
-            (self._path, {"keys": self.keys, "passwords": self.passwords}),
+            (self._path, {"keys": self.keys, "passwords": self.passwords, "stated": self.stated}),
             (self._logins, [{"email": email, "password": word} for email, word in self.passwords.items()]),
         ):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fresh = path.with_suffix(".new")  # a run killed in the middle must not leave half a ring
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(data, file, indent=1)
+            fresh.replace(path)
 
 
 def found_house(operator: Mapping[str, Any], ring: KeyRing) -> str:

@@ -15,7 +15,9 @@ TERMS_META = ("key", "period")
 
 
 def publish(client: Client, publisher: Publisher) -> dict[str, Any]:
-    """Bring one publisher's catalogue and rights in; what is there already is left as it is. Returns what happened."""
+    """Bring one publisher's parties, catalogue and texts in; what is there already is left as it is. Returns what
+    happened: {catalogue, imports, assets}.
+    """
     rights = publisher.rights
     for party in rights["parties"]:
         client.post("/v1/parties", party)
@@ -24,8 +26,7 @@ def publish(client: Client, publisher: Publisher) -> dict[str, Any]:
     assets = client.send(
         "POST", f"/v1/catalogues/{catalogue}/assets", publisher.archive(), "application/zip"
     )  # fmt: skip
-    stated = bool(client.get("/v1/claims", limit="1")["data"])
-    return {"catalogue": catalogue, "imports": imports, "assets": assets, "stated": stated}
+    return {"catalogue": catalogue, "imports": imports, "assets": assets}
 
 
 def _catalogue(client: Client, wanted: Mapping[str, Any]) -> str:
@@ -46,33 +47,40 @@ def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
     )  # fmt: skip
     here = f"/v1/imports/{opened['id']}"
     if opened["status"] == "received":
-        client.send("PUT", opened["parts"][0]["url"], data, "application/octet-stream")
+        sent = 0
+        for part in opened["parts"]:
+            client.send("PUT", part["url"], data[sent : sent + part["bytes"]], "application/octet-stream")
+            sent += part["bytes"]
         client.post(f"{here}:complete")
     ended = ("validated", "refused", "committed")
     found = wait(lambda: client.get(here), lambda row: row["status"] in ended, f"the check of {path.name}")
     if found["status"] == "validated":
         client.post(f"{here}:commit")
         found = wait(lambda: client.get(here), lambda row: row["status"] == "committed", f"the commit of {path.name}")
-    return {"file": path.name, **{key: found[key] for key in ("status", "records", "outcomes", "issues_by_code")}}
+    kept = ("status", "records", "outcomes", "issues_by_code", "refusal")
+    return {"file": path.name, **{key: found[key] for key in kept}}
 
 
 def state_rights(editor: Client, finance: Client, publisher: Publisher) -> dict[str, int]:
-    """Declare everything of rights.json, each by whom the house trusts with it; returns how many of each."""
+    """Declare everything of rights.json, each by whom the house trusts with it; returns how many of each.
+
+    Every request carries a key made of what it says: after a run that was broken off here the next one goes on.
+    """
     rights = publisher.rights
     slug = rights["catalogue"]["slug"]
     claims = [_claim(finance, claim, slug) for claim in rights["claims"]]
     for split in rights["splits"]:
-        finance.post("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
+        finance.once("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
     terms = {offer["key"]: _terms(finance, offer) for offer in rights["terms"]}
     for assignment in rights["assignments"]:
         body = {"level": assignment["level"], "target": work_ref(assignment["target"], assignment["level"])}
-        finance.post(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
+        finance.once(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
     for reservation in rights["reservations"]:
         _reserve(finance, reservation)
     for licence in rights["open_licences"]:
         _licence(finance, licence)
     for fact in rights["facts"]:
-        editor.post("/v1/facts", _fact(fact))
+        editor.once("/v1/facts", _fact(fact))
     return {name: len(rights[name]) for name in ("claims", "splits", "terms", "reservations", "open_licences", "facts")}
 
 
@@ -86,13 +94,13 @@ def _claim(client: Client, claim: Mapping[str, Any], slug: str) -> str:
     whole = claim["works"] == "all"
     body["level"] = "catalogue" if whole else "list"
     body["target"] = slug if whole else [work_ref(name) for name in claim["works"]]
-    return str(client.post("/v1/claims", body)["id"])
+    return str(client.once("/v1/claims", body)["id"])
 
 
 def _terms(client: Client, offer: Mapping[str, Any]) -> str:
     body = {key: value for key, value in offer.items() if key not in TERMS_META}
-    made = client.post("/v1/terms", {"key": offer["key"], "body": body})
-    client.post(f"/v1/terms/{made['id']}:publish")
+    made = client.once("/v1/terms", {"key": offer["key"], "body": body})
+    client.once(f"/v1/terms/{made['id']}:publish")
     return str(made["id"])
 
 
@@ -100,7 +108,7 @@ def _reserve(client: Client, reservation: Mapping[str, Any]) -> None:
     body = {key: reservation[key] for key in ("kind", "actions", "territories")}
     body |= {"level": reservation["scope"], "target": work_ref(reservation["target"], reservation["scope"])}
     body |= {"signal": reservation["source_signal"], "evidence": {"note": reservation["note"]}}
-    client.post("/v1/reservations", body)
+    client.once("/v1/reservations", body)
 
 
 def _licence(client: Client, licence: Mapping[str, Any]) -> None:
@@ -108,7 +116,7 @@ def _licence(client: Client, licence: Mapping[str, Any]) -> None:
     for name in [target] if isinstance(target, str) else target:
         body = {"level": level, "target": work_ref(name, level), "licence": licence["licence"]}
         body |= {"layer": licence["layer"], "starts": licence["from"], "source": licence["source"]}
-        client.post("/v1/open_licences", body)
+        client.once("/v1/open_licences", body)
 
 
 def _fact(fact: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketplace.demo import material
+from marketplace.demo import material, story
 from marketplace.demo.client import Problem
 from marketplace.demo.journey import Journey, good
 from marketplace.stack import Stack, StackError
@@ -38,11 +37,8 @@ class Command(BaseCommand):
                 summary = self._journey(stack, chosen, quiet=quiet)
                 if not options["once"]:
                     self._stay(stack)
-        except (StackError, material.MaterialError, Problem, TimeoutError) as wrong:
+        except (StackError, material.MaterialError, Problem) as wrong:
             raise CommandError(str(wrong)) from wrong
-        except KeyboardInterrupt:
-            self.stdout.write("\nStopped.")
-            return
         if not good(summary):
             raise CommandError("The journey ended, but not as it must: see the summary.")
 
@@ -54,21 +50,28 @@ class Command(BaseCommand):
 
         folder = settings.VAR / "demo"
         tell(f"Licet runs at {stack.web_url}; logs are in {stack.folder}.")
-        journey = Journey(
-            url=stack.web_url, stripe_url=stack.sandbox_url, folder=folder, material=chosen, tell=tell
-        )
-        summary = journey.run()
-        self.stdout.write(json.dumps(summary, indent=None if quiet else 2))
-        tell(f"Summary: {folder / 'summary.json'}")
+        try:
+            journey = Journey(
+                url=stack.web_url, stripe_url=stack.sandbox_url, folder=folder, material=chosen, tell=tell
+            )
+            summary = journey.run()
+        except OSError as lost:  # a part that died says why, better than its closed connection
+            raise StackError(stack.dead() or str(lost)) from lost
+        if quiet:
+            self.stdout.write(json.dumps(summary))
+        tell("\nSummary")
+        for line in story.summary(summary):
+            tell(f"  {line}")
+        tell(f"  as JSON       {folder / 'summary.json'}\n\nLogins")
         for email, password in journey.ring.passwords.items():
-            tell(f"  {email}  {password}")
+            tell(f"  {email:<32} {password}")
         return summary
 
     def _stay(self, stack: Stack) -> None:
-        self.stdout.write(f"Licet stays up at {stack.web_url}. Ctrl-C stops it.")
+        self.stdout.write(f"\nLicet stays up at {stack.web_url}. Ctrl-C stops it.")
         self.stdout.flush()
-        while True:
-            reason = stack.dead()
-            if reason:
-                raise CommandError(reason)
-            time.sleep(0.5)
+        try:
+            stack.watch()
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopping what was started ...")
+            self.stdout.flush()
