@@ -16,7 +16,7 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from accounts import audit
 from accounts.errors import Refused
@@ -128,7 +128,7 @@ def _end(job: Held, status: str, error: str) -> None:
             elif status == "dead":
                 after = {"attempts": job.attempts, "error": error}
                 audit.record(actor=SYSTEM, act="job.dead", subject=job.name, at=job.at, after=after)
-    except DatabaseError:
+    except Error:
         log.exception("the end of %s (%s) could not be written: its lease will run out", job.name, job.kind)
 
 
@@ -152,7 +152,7 @@ def _renew(job: Held, over: threading.Event) -> None:
                 held.renew(job)
             except LeaseLost:
                 return  # the next commit of the work finds out by itself
-            except DatabaseError:
+            except Error:
                 log.warning("the lease of %s could not be renewed; trying again", job.name)
                 connection.close()
     finally:

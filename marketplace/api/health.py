@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
@@ -32,12 +32,13 @@ def ready(_request: HttpRequest) -> JsonResponse:
 def _database() -> dict[str, Any]:
     try:
         with unit(SYSTEM), connection.cursor() as cursor:
-            # A transaction id of its own is a write: it fails on a standby and on a read-only database.
-            cursor.execute("SELECT pg_current_xact_id()")
+            # A transaction id of its own is a write: its commit reaches the disk, and it fails on a standby.
+            cursor.execute("SELECT current_setting('transaction_read_only'), pg_current_xact_id()")
+            writable = cursor.fetchone()[0] == "off"
             executor = MigrationExecutor(connection)
             missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            return {"database": True, "migrations": not missing, "queue": jobs.health()}
-    except DatabaseError as wrong:
+            return {"database": writable, "migrations": not missing, "queue": jobs.health()}
+    except Error as wrong:
         return {"database": False, "migrations": False, "queue": {}, "error": type(wrong).__name__}
 
 

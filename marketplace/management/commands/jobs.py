@@ -28,18 +28,27 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=50, help="how many of the newest to list")
         parser.add_argument("--revive", metavar="JOB", help="give a dead job new attempts")
         parser.add_argument("--cancel", metavar="JOB", help="stop a job")
+        parser.add_argument("--check", action="store_true", help="exit code 1 when the queue is not well")
         parser.add_argument("--json", action="store_true", help="print {counts, health, jobs}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Act, then show."""
+        found = self._read(options)
+        self._show(found, as_json=options["json"])
+        if options["check"] and not found["health"]["ok"]:
+            raise CommandError(f"The queue is not well: {json.dumps(found['health'])}")
+
+    def _read(self, options: dict[str, Any]) -> dict[str, Any]:
         with unit(ACTOR):
             self._act(options)
-            found: dict[str, Any] = {
+            return {
                 "counts": queries.counts(),
                 "health": queries.health(),
                 "jobs": queries.recent(status=options["status"], kind=options["kind"], limit=options["limit"]),
             }
-        if options["json"]:
+
+    def _show(self, found: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
             self.stdout.write(json.dumps(found, ensure_ascii=False))
             return
         self.stdout.write("  ".join(f"{status} {number}" for status, number in found["counts"].items()))

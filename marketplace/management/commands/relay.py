@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from licensing import tasks  # noqa: F401  # registers every kind of job, the periodic ones too
 from licensing.jobs.relay import BATCH, Relay, Tick
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         """One round; None when the database does not answer: the next round tries a new connection."""
         try:
             return relay.tick()
-        except DatabaseError:
+        except Error:
             log.exception("the relay could not work this round")
             connection.close()
             return None

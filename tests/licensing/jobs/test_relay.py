@@ -7,8 +7,9 @@ import json
 from datetime import UTC, datetime
 
 import psycopg
+import pytest
 import redis
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import AuditRow
@@ -185,3 +186,5 @@ def test_the_commands_print_their_keys(committed: Committed) -> None:
     assert name in out.getvalue()
     with unit(ACTOR):
         assert Job.objects.get(pk=job_id).status == "cancelled"
+    with pytest.raises(CommandError, match=r"The queue is not well: .*heartbeat_age_seconds"):
+        call_command("jobs", "--check", stdout=out)
