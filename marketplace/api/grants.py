@@ -21,9 +21,9 @@ from licensing.grants import keys, queries
 from licensing.grants.models import Grant, GrantWork
 from licensing.grants.queries import Public
 from marketplace.api import shapes
-from marketplace.api.clearances import object_of
 from marketplace.api.doors import Door
 from marketplace.api.find import by_id
+from marketplace.api.uses import object_of
 
 
 class GrantOut(shapes.Object):

@@ -21,6 +21,7 @@ from marketplace.api import (
     schema,
     statements,
     terms,
+    uses,
     works,
 )
 
@@ -75,10 +76,10 @@ urlpatterns: list[URLPattern] = [
     path("works", works.Works.as_view()),
     path("works:batch_get", works.WorkBatch.as_view()),
     path("works/<str:work>", works.WorkDoor.as_view()),
-    path("uses", clearances.Uses.as_view()),
-    path("uses/<id:use>", clearances.UseDoor.as_view()),
-    path("bundles", clearances.Bundles.as_view()),
-    path("bundles/<id:bundle>", clearances.BundleDoor.as_view()),
+    path("uses", uses.Uses.as_view()),
+    path("uses/<id:use>", uses.UseDoor.as_view()),
+    path("bundles", uses.Bundles.as_view()),
+    path("bundles/<id:bundle>", uses.BundleDoor.as_view()),
     path("clearances", clearances.Clearances.as_view()),
     path("clearances/<id:clearance>", clearances.ClearanceDoor.as_view()),
     path("clearances/<id:clearance>/decisions", clearances.Decisions.as_view()),
