@@ -74,7 +74,7 @@ def member(of: Organisation, *roles: str) -> Actor:
 
 
 def publisher(slug: str = "harbour", *, works: int = 3, parts: tuple[int, ...] = (600_000, 400_000),
-              at: datetime | None = None) -> Publisher:  # fmt: skip
+              at: datetime | None = None, control_ppm: int = 1_000_000) -> Publisher:  # fmt: skip
     """Works with content, a claim by the house itself, a split, published terms on the catalogue."""
     at = at or now()
     house = organisation(slug, "rights_holder", at=at)
@@ -91,7 +91,16 @@ def publisher(slug: str = "harbour", *, works: int = 3, parts: tuple[int, ...] =
         content = assets.receive(io.BytesIO((TEXT * number).encode()), filename=f"W-{number}.txt")
         assets.attach(work=item, filename=f"W-{number}.txt", content=content, actor=actor, at=at)
     catalogues.register(catalogue=shelf, actor=actor, at=at)
-    state_rights(made, parts, at)
+    state_rights(made, parts, at, control_ppm=control_ppm)
+    return made
+
+
+def co_holder(of: Publisher, slug: str, control_ppm: int) -> Publisher:
+    """Another house that holds a share of all works of `of`, with its own terms."""
+    house = organisation(slug, "rights_holder", at=now())
+    made = Publisher(house, member(house, "publisher_editor", "publisher_finance"), of.catalogue, of.works)
+    for work_ in of.works:
+        state_rights(made, (1_000_000,), now(), control_ppm=control_ppm, target=Target("work", work=work_))
     return made
 
 
@@ -105,7 +114,9 @@ def work(of: Publisher, number: int, at: datetime) -> Work:
     return made
 
 
-def state_rights(of: Publisher, parts: tuple[int, ...], at: datetime) -> None:
+def state_rights(of: Publisher, parts: tuple[int, ...], at: datetime, *, control_ppm: int = 1_000_000,
+                 target: Target | None = None) -> None:  # fmt: skip
+    target = target or Target("catalogue", catalogue=of.catalogue)
     of.parties = [
         catalogues.create_party(
             organisation=of.organisation, own_key=f"p{number}", kind="person", name=f"Payee {number}", known_as=[],
@@ -114,8 +125,8 @@ def state_rights(of: Publisher, parts: tuple[int, ...], at: datetime) -> None:
         for number in range(len(parts))
     ]  # fmt: skip
     of.claim = rights.declare_claim(
-        organisation=of.organisation, holder=of.parties[0], target=Target("catalogue", catalogue=of.catalogue),
-        basis="assignment", control_ppm=1_000_000, actions=vocabulary.ALL_LEAVES, territories=territories.WORLD,
+        organisation=of.organisation, holder=of.parties[0], target=target,
+        basis="assignment", control_ppm=control_ppm, actions=vocabulary.ALL_LEAVES, territories=territories.WORLD,
         period=Period(date(2020, 1, 1), None), author_consent="contract_clause", warranty={"text": "ours"},
         signer="The director", actor=of.actor, at=at,
     )  # fmt: skip
@@ -126,9 +137,7 @@ def state_rights(of: Publisher, parts: tuple[int, ...], at: datetime) -> None:
     version = terms.draft_terms(organisation=of.organisation, own_key="t", body=TERMS, actor=of.actor, at=at)
     of.terms = version.terms
     terms.publish_terms(terms=of.terms, actor=of.actor, at=at)
-    terms.assign_terms(
-        terms=of.terms, target=Target("catalogue", catalogue=of.catalogue), actor=of.actor, at=at
-    )
+    terms.assign_terms(terms=of.terms, target=target, actor=of.actor, at=at)
 
 
 def use_body(at: datetime, **changes: Any) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .files import read_signed
-from .report import AUTHENTICATED, NOT_AUTHENTICATED, WRONG, Report, Wrong
+from .report import AUTHENTICATED, NOT_AUTHENTICATED, WRONG, Report, Wrong, formed
 from .signatures import Signed, Trust, moment, verify
 
 TYPES = {"LicetCertificate": False, "LicetTestCertificate": True}
+NAME = "certificate.json"
+MOST = 64 * 1024
 CONTEXTS = ["https://www.w3.org/ns/credentials/v2", "https://licet.example/ns/licence/v1"]
 
 
@@ -28,16 +30,16 @@ class Options:
 
 def read_certificate(path: Path, options: Options, report: Report) -> dict[str, Any]:
     """The certificate, its signature and mode checked; Wrong when something does not fit."""
-    name = "certificate.json"
-    document = read_signed(path, name)
-    types = [item for item in document.get("type", []) if item in TYPES]
-    if len(types) != 1 or document.get("@context") != CONTEXTS:
-        raise Wrong("certificate", name, "not a certificate of this format")
-    check_mode(TYPES[types[0]], name, options, report)
-    signed = verify(document, name)
-    if document["issuer"]["id"] != signed.key.split("#")[0]:
-        raise Wrong("signature", name, "not signed by the issuer it names")
-    authenticate(signed, name, TYPES[types[0]], options, report)
+    document = read_signed(path, NAME, MOST)
+    with formed("certificate", NAME):
+        types = [item for item in document["type"] if item in TYPES]
+        if len(types) != 1 or document["@context"] != CONTEXTS:
+            raise Wrong("certificate", NAME, "not a certificate of this format")
+        check_mode(TYPES[types[0]], NAME, options, report)
+        signed = verify(document, NAME)
+        if document["issuer"]["id"] != signed.key.split("#")[0]:
+            raise Wrong("signature", NAME, "not signed by the issuer it names")
+        authenticate(signed, NAME, TYPES[types[0]], options, report)
     return document
 
 
@@ -65,13 +67,14 @@ def authenticate(signed: Signed, path: str, test: bool, options: Options, report
 
 def check_dates(document: dict[str, Any], options: Options, report: Report) -> None:
     """Wrong with status `not_yet` or `expired` when the licence does not run at `options.at`."""
-    begins, ends = moment(document["validFrom"]), document.get("validUntil")
-    if options.at < begins:
-        report.status = "not_yet"
-        raise Wrong("not_yet", "certificate.json", f"the licence begins at {document['validFrom']}")
-    if ends is not None and options.at >= moment(ends):
-        report.status = "expired"
-        raise Wrong("expired", "certificate.json", f"the licence ended at {ends}")
+    with formed("certificate", NAME):
+        begins, ends = document["validFrom"], document.get("validUntil")
+        if options.at < moment(begins):
+            report.status = "not_yet"
+            raise Wrong("not_yet", NAME, f"the licence begins at {begins}")
+        if ends is not None and options.at >= moment(ends):
+            report.status = "expired"
+            raise Wrong("expired", NAME, f"the licence ended at {ends}")
 
 
 def settle(report: Report, wrong: Wrong) -> None:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .certificate import Options
+from .files import MIB, read_bytes
 from .release import check
-from .report import UNUSABLE, Report, Unusable
+from .report import UNUSABLE, Report, Unusable, Wrong
 from .signatures import Trust, moment, read_trust
 
+try:
+    import resource
+except ImportError:  # not a Unix
+    resource = None  # type: ignore[assignment] # where there is none, no limit is set
+
+MEMORY = 4 * 1024**3
+"""Most address space in bytes: a few hundred bytes of Parquet can unpack to gigabytes."""
 EPILOG = "exit: 0 good, 1 wrong, 2 unusable input, 3 issuer not authenticated, 4 status unknown or stale"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check, print, return the exit code."""
     parsed = _parser().parse_args(arguments)
+    _bound_memory()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         report = check(parsed.target, _options(parsed))
     except Unusable as error:
@@ -26,10 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
         value = {"code": "unusable", "path": str(parsed.target), "detail": str(error), "work": None, "row": None}
         report.first_wrong = value
     if parsed.json:
-        print(json.dumps(report.value(), ensure_ascii=False))
+        print(json.dumps(report.value()))
     else:
         print(report.text())
     return report.exit
+
+
+def _bound_memory() -> None:
+    """A file that unpacks to more than MEMORY is unreadable instead of the end of the machine."""
+    if resource is not None:
+        with suppress(ValueError, OSError):
+            soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+            if soft == resource.RLIM_INFINITY or soft > MEMORY:
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,9 +74,11 @@ def _options(parsed: argparse.Namespace) -> Options:
     trust = Trust(pins=pins) if pins else None
     if parsed.trust is not None:
         try:
-            trust = read_trust(parsed.trust.read_bytes(), pins)
+            trust = read_trust(read_bytes(parsed.trust, "the trust file", MIB), pins)
         except OSError as error:
             raise Unusable(f"the trust file cannot be read: {error.strerror}") from None
+        except Wrong as error:
+            raise Unusable(f"the trust file cannot be used: {error}") from None
     try:
         at = moment(parsed.at) if parsed.at else datetime.now(UTC)
     except ValueError:

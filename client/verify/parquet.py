@@ -35,12 +35,19 @@ WORK_TYPES = (
     ("status", TEXT),
 )
 COLUMNS = tuple(name for name, _ in ROW_TYPES)
+NULLABLE = frozenset(("language", "text", "asset", "characters", "words", "tokens", "seconds", "pixels", "shard"))
+"""Columns of both files that may be null."""
+ROW_GROUP = 2_000
+WORK_GROUP = 50_000
+"""Most rows of a row group: a hostile file could state billions."""
+GROUP_BYTES = 128 * 1024 * 1024
+"""Most bytes a row group may say it unpacks to: four times the raw limit of the format."""
 
 
 class Table:
     """An open Parquet file with exactly the expected columns; Wrong when it has others or cannot be read."""
 
-    def __init__(self, folder: Path, path: str, types: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, folder: Path, path: str, types: Sequence[tuple[str, str]], most_rows: int) -> None:
         if pa is None:
             raise Unusable("checking Parquet files needs the package pyarrow: pip install pyarrow")
         self.path = path
@@ -48,9 +55,14 @@ class Table:
             self._file = pq.ParquetFile(folder / path)
         except (pa.ArrowException, OSError) as error:
             raise Wrong("unreadable", path, f"not a readable Parquet file: {error}") from None
-        if [(column.name, str(column.type)) for column in self._file.schema_arrow] != list(types):
+        expected = [(name, kind, name in NULLABLE) for name, kind in types]
+        if [(column.name, str(column.type), column.nullable) for column in self._file.schema_arrow] != expected:
             raise Wrong("columns", path, "the columns are not those of the format")
         self.groups = self._file.num_row_groups
+        for group in range(self.groups):
+            facts = self._file.metadata.row_group(group)
+            if facts.num_rows > most_rows or facts.total_byte_size > GROUP_BYTES:
+                raise Wrong("unreadable", path, f"row group {group} is larger than the format allows")
 
     def group_rows(self, group: int) -> int:
         """Number of rows of a row group."""

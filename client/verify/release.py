@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from . import status
-from .certificate import Options, authenticate, check_dates, check_mode, read_certificate, settle
+from .certificate import NAME, Options, authenticate, check_dates, check_mode, read_certificate, settle
 from .files import MANIFEST, check_files, read_signed
-from .hashing import merkle
+from .hashing import file_sha256, merkle
 from .parquet import SCHEMA
-from .report import UNUSABLE, Report, Unusable, Wrong
+from .report import UNUSABLE, Report, Unusable, Wrong, formed
 from .rights import Rights, read_rights
 from .rows import Rows, choose
 from .signatures import moment, verify
@@ -28,6 +28,9 @@ def check(target: Path, options: Options) -> Report:
             _certificate(target, options, report)
     except Wrong as wrong:
         settle(report, wrong)
+    except (OSError, MemoryError) as error:
+        path = getattr(error, "filename", None) or target
+        settle(report, Wrong("unreadable", str(path), f"cannot be read: {str(error) or 'not enough memory'}"))
     except Unusable as error:
         value = {"code": "unusable", "path": str(target), "detail": str(error), "work": None, "row": None}
         report.first_wrong, report.exit = value, UNUSABLE
@@ -39,33 +42,34 @@ def _certificate(path: Path, options: Options, report: Report) -> None:
     report.files, report.bytes = 1, path.stat().st_size
     check_dates(document, options, report)
     if options.status is not None:
-        grant = str(document["credentialSubject"]["grant"])
+        with formed("certificate", NAME):
+            grant = str(document["credentialSubject"]["grant"])
         status.judge(document, status.read_status(options.status, grant, report.test, options), options, report)
 
 
 def _release(folder: Path, options: Options, report: Report) -> None:
     manifest = read_signed(folder / MANIFEST, MANIFEST)
-    if manifest.get("format") not in FORMATS or manifest.get("schema") != SCHEMA:
+    if str(manifest.get("format")) not in FORMATS or manifest.get("schema") != SCHEMA:
         raise Wrong("format", MANIFEST, f"unknown format {manifest.get('format')!r}")
     test = FORMATS[manifest["format"]]
     check_mode(test, MANIFEST, options, report)
     signed = verify(manifest, MANIFEST)
     authenticate(signed, MANIFEST, test, options, report)
     report.files, report.bytes = 1, (folder / MANIFEST).stat().st_size
-    try:
+    with formed("manifest", MANIFEST):
         _signed_release(folder, manifest, options, report)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Wrong("manifest", MANIFEST, f"signed, but not of the format: {error!r}") from None
 
 
 def _signed_release(folder: Path, manifest: dict[str, Any], options: Options, report: Report) -> None:
     check_files(folder, manifest["files"], report)
-    certificate = read_certificate(folder / "certificate.json", options, report)
+    certificate = read_certificate(folder / NAME, options, report)
     subject = certificate["credentialSubject"]
     if [subject["grant"], subject["grantVersion"]] != [manifest["grant"]["id"], manifest["grant"]["version"]]:
-        raise Wrong("certificate", "certificate.json", "of another grant or version than the manifest")
+        raise Wrong("certificate", NAME, "of another grant or version than the manifest")
+    if file_sha256(folder / NAME) != manifest["grant"]["certificate_sha256"]:
+        raise Wrong("certificate", NAME, "not the one the manifest was made with")
     if ("LicetTestCertificate" in certificate["type"]) is not FORMATS[manifest["format"]]:
-        raise Wrong("certificate", "certificate.json", "of another mode than the manifest")
+        raise Wrong("certificate", NAME, "of another mode than the manifest")
     rights = read_rights(folder, manifest, certificate)
     published = status.Published()
     if options.status is not None:

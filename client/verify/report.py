@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,15 @@ class Wrong(Exception):
 
 class Unusable(Exception):
     """The input cannot be checked at all; the message says why."""
+
+
+@contextmanager
+def formed(code: str, path: str) -> Iterator[None]:
+    """A document of another shape than its format is Wrong, never a crash: who sends it may be hostile."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise Wrong(code, path, f"not of the format: {error!r:.200}") from None
 
 
 @dataclass
@@ -67,7 +78,8 @@ class Report:
         }
         lines = [verdicts[self.exit] + (" (TEST certificate: permits nothing)" if self.test else "")]
         if self.first_wrong:
-            lines += [f"{self.first_wrong['code']}: {self.first_wrong['path']}: {self.first_wrong['detail']}"]
+            wrong = self.first_wrong
+            lines.append(_plain(f"{wrong['code']}: {wrong['path']}: {wrong['detail']}"))
         as_of = f" as of {self.status_as_of}" if self.status_as_of else ""
         lines += [
             f"issuer: {self.trust}; status: {self.status}{as_of}",
@@ -76,3 +88,9 @@ class Report:
         if self.withdrawn_rows:
             lines.append(f"{self.withdrawn_rows} rows here are of works withdrawn since")
         return "\n".join([*lines, *self.notes])
+
+
+def _plain(text: str) -> str:
+    """Names come from who sent the folder: none may move the cursor, break the line or fail to print."""
+    shown = (each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return "".join(shown)

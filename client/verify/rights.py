@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, NamedTuple
 
 from .hashing import SENTINELS, Merkle, leaf_key
 from .jcs import jcs, parse
-from .parquet import WORK_TYPES, Table
-from .report import Wrong
+from .parquet import WORK_GROUP, WORK_TYPES, Table
+from .report import Wrong, formed
 
 WORKS = "rights/works.parquet"
 TERMS = "rights/terms.jsonl"
 TOMBSTONES = "rights/tombstones.jsonl"
+LINE = 16 * 1024 * 1024
+"""Longest line that is read."""
 
 
 class Work(NamedTuple):
@@ -42,57 +45,75 @@ def read_rights(folder: Path, manifest: dict[str, Any], certificate: dict[str, A
     """Read terms, tombstones and works; Wrong when a root, count or line is not as signed."""
     rights = Rights()
     subject = certificate["credentialSubject"]
-    _terms(folder, manifest["terms"], subject["terms"], rights)
+    texts = {item["sha256"] for item in manifest["files"] if item["path"].startswith("rights/licences/")}
+    _terms(folder, manifest["terms"], subject["terms"], texts, rights)
     _tombstones(folder, manifest["tombstones"], rights)
     _works(folder, manifest["works"], subject["works"], rights)
     return rights
 
 
-def _terms(folder: Path, manifest: dict[str, Any], certificate: dict[str, Any], rights: Rights) -> None:
+def _terms(
+    folder: Path, manifest: dict[str, Any], certificate: dict[str, Any], texts: set[str], rights: Rights
+) -> None:
     tree = Merkle()
     for line, value in _lines(folder, TERMS):
         tree.add(line)
-        rights.terms.add((value["id"], value["hash"]))
+        with formed("line", TERMS):
+            rights.terms.add((value["id"], value["hash"]))
+            _check_terms(value, texts)
     for name, stated in (("manifest", manifest), ("certificate", certificate)):
         if [tree.hex(), tree.size] != [stated["root"], stated["count"]]:
             raise Wrong("terms_root", TERMS, f"root or count is not what the {name} states")
+
+
+def _check_terms(line: dict[str, Any], texts: set[str]) -> None:
+    """The full texts are in the folder, and terms that hold together are named by all their hashes."""
+    for item in (line, *line["parts"]):
+        if item["text_hash"] is not None and item["text_hash"] not in texts:
+            raise Wrong("licence_text", TERMS, f"the full text of {item['id']} is not under rights/licences")
+    if line["parts"] and hashlib.sha256(jcs([part["hash"] for part in line["parts"]])).hexdigest() != line["hash"]:
+        raise Wrong("line", TERMS, f"{line['id']}: the hash is not that of its parts")
 
 
 def _tombstones(folder: Path, manifest: dict[str, Any], rights: Rights) -> None:
     tree = Merkle()
     for line, value in _lines(folder, TOMBSTONES):
         tree.add(line)
-        rights.tombstones[value["work_id"]] = frozenset(value["row_hashes"])
-        rights.dead_rows.update(value["row_hashes"])
+        with formed("line", TOMBSTONES):
+            rights.tombstones[value["work_id"]] = frozenset(value["row_hashes"])
+            rights.dead_rows.update(value["row_hashes"])
     if [tree.hex(), tree.size] != [manifest["root"], manifest["count"]]:
         raise Wrong("tombstones_root", TOMBSTONES, "root or count is not what the manifest states")
 
 
 def _lines(folder: Path, path: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
     with (folder / path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        number = 0
+        while line := file.readline(LINE):
+            number += 1
+            if not line.endswith(b"\n"):
+                raise Wrong("line", path, f"line {number}: no line feed within {LINE} bytes")
             try:
-                yield line.removesuffix(b"\n"), parse(line.removesuffix(b"\n"))
+                yield line[:-1], parse(line[:-1])
             except ValueError as error:
                 raise Wrong("line", path, f"line {number}: {error}") from None
 
 
 def _works(folder: Path, manifest: dict[str, Any], certificate: dict[str, Any], rights: Rights) -> None:
-    table = Table(folder, WORKS, WORK_TYPES)
+    table = Table(folder, WORKS, WORK_TYPES, WORK_GROUP)
     original, current = Merkle(), Merkle()
     names = [name for name, _ in WORK_TYPES]
     last = b""
-    for group in range(table.groups):
-        for line in table.rows(group, names):
-            work_id, organisation_id, _, terms_id, terms_hash, licence, nonce, *_ = line
-            key = leaf_key(organisation_id, work_id)
-            if key <= last:
-                raise Wrong("works_order", WORKS, "the lines are out of order", work=work_id)
-            last = key
-            leaf = jcs([work_id, organisation_id, terms_id, terms_hash, licence, nonce])
-            original.add(leaf)
-            if _keep(line, rights):
-                current.add(leaf)
+    for line in (line for group in range(table.groups) for line in table.rows(group, names)):
+        work_id, organisation_id, _, terms_id, terms_hash, licence, nonce, *_ = line
+        key = leaf_key(organisation_id, work_id)
+        if key <= last:
+            raise Wrong("works_order", WORKS, "the lines are out of order", work=work_id)
+        last = key
+        leaf = jcs([work_id, organisation_id, terms_id, terms_hash, licence, nonce])
+        original.add(leaf)
+        if _keep(line, rights):
+            current.add(leaf)
     _compare(original, certificate, "certificate")
     _compare(current, manifest, "manifest")
 

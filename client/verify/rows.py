@@ -9,7 +9,7 @@ from secrets import SystemRandom
 from typing import Any
 
 from .hashing import cell, merkle, row_sha256, shard_key
-from .parquet import COLUMNS, ROW_TYPES, SCHEMA, Table
+from .parquet import COLUMNS, ROW_GROUP, ROW_TYPES, SCHEMA, Table
 from .report import Report, Wrong
 from .rights import Rights
 
@@ -33,7 +33,7 @@ class Rows:
     def check_shard(self, folder: Path, order: int, stated: dict[str, Any], full: set[int] | None) -> None:
         """Check a shard against the manifest; `full` = row groups read with their texts (None = all)."""
         path = stated["path"]
-        table = Table(folder, path, ROW_TYPES)
+        table = Table(folder, path, ROW_TYPES, ROW_GROUP)
         hashes: list[bytes] = []
         raw = 0
         for group in range(table.groups):
@@ -66,7 +66,9 @@ class Rows:
         if row_sha256(cells).hex() != row["row_sha256"]:
             raise Wrong("row_hash", path, "the row is not what its row_sha256 says", work=row["work_id"], row=number)
         text = cells[_TEXT]
-        if text is not None and hashlib.sha256(text).hexdigest() != row["content_sha256"]:
+        if text is None:  # no release has media yet; what cannot be checked must not pass
+            raise Wrong("asset", path, "media cannot be checked by this version", work=row["work_id"], row=number)
+        if hashlib.sha256(text).hexdigest() != row["content_sha256"]:
             raise Wrong("content_hash", path, "the text is not its content_sha256", work=row["work_id"], row=number)
         return sum(len(value) for value in cells if value is not None)
 
@@ -115,7 +117,7 @@ def choose(folder: Path, shards: list[dict[str, Any]], sample: int | None) -> di
         return None
     groups = []
     for stated in shards:
-        table = Table(folder, stated["path"], ROW_TYPES)
+        table = Table(folder, stated["path"], ROW_TYPES, ROW_GROUP)
         groups += [(stated["path"], group, table.group_rows(group)) for group in range(table.groups)]
     SystemRandom().shuffle(groups)
     chosen: dict[str, set[int]] = {}

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from .jcs import jcs, parse
 from .report import Unusable, Wrong
 
+LONGEST = 100
+"""Most characters of a key or signature in base58: a hostile one would take minutes."""
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 FIXED = {"type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022", "proofPurpose": "assertionMethod"}
 
@@ -54,7 +56,7 @@ def read_trust(data: bytes, pins: frozenset[str]) -> Trust:
     """Trust file; Unusable when it is malformed or a record is not signed by its root."""
     try:
         return Trust(_records(parse(data)), pins)
-    except (ValueError, KeyError, TypeError, Wrong) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, Wrong) as error:
         raise Unusable(f"the trust file cannot be used: {error}") from None
 
 
@@ -65,7 +67,10 @@ def _records(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         signed = verify(record, "trust file")
         if record["format"] != "licet-key-1" or signed.key.split("#")[0] != document["root"]:
             raise ValueError(f"key record {record['id']} is not signed by the root")
-    return {record["id"]: record for record in document["keys"]}
+    records = {record["id"]: record for record in document["keys"]}
+    if len(records) != len(document["keys"]):
+        raise ValueError("a key is listed twice: a revoked one could hide behind an older record")
+    return records
 
 
 def verify(document: dict[str, Any], path: str) -> Signed:
@@ -107,8 +112,8 @@ def moment(text: str) -> datetime:
 
 
 def _unbase58(text: str) -> bytes:
-    if not text.startswith("z"):
-        raise ValueError("not base58btc")
+    if not text.startswith("z") or len(text) > LONGEST:
+        raise ValueError("not a key or signature in base58btc")
     number = 0
     for character in text[1:]:
         number = number * 58 + ALPHABET.index(character)

@@ -43,13 +43,17 @@ def read_status(folder: Path, grant: str, test: bool, options: Options) -> Publi
                 _keep(published, document, grant, options.at)
             else:
                 published.unusable = f"{path.name}: not signed by a trusted key"
-        except (Wrong, KeyError, TypeError, ValueError) as error:
+        except (Wrong, Unusable, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             published.unusable = f"{path.name}: {error}"
     return published
 
 
 def _keep(published: Published, document: dict[str, Any], grant: str, at: datetime) -> None:
     if document.get("format") == "licet-withdrawals-1":
+        for withdrawn_at in document["works"].values():
+            moment(withdrawn_at)
+        if not all(type(document[name]) is int for name in ("sequence", "current_release")):
+            raise ValueError("sequence and current_release are whole numbers")
         last = published.withdrawals
         if document["grant"] == grant and (last is None or document["sequence"] > last["sequence"]):
             published.withdrawals = document
@@ -71,7 +75,7 @@ def judge(certificate: dict[str, Any], published: Published, options: Options, r
     try:
         unknown = published.unusable or _bits(certificate, published, options, report)
         unknown = unknown or _withdrawals(published, options, report)
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, EOFError, zlib.error) as error:
         unknown = f"a status document cannot be used: {error}"
     if unknown:
         report.status = f"unknown since {report.status_as_of}" if report.status_as_of else "unknown"
@@ -82,7 +86,9 @@ def judge(certificate: dict[str, Any], published: Published, options: Options, r
 
 
 def _bits(certificate: dict[str, Any], published: Published, options: Options, report: Report) -> str | None:
-    for entry in certificate.get("credentialStatus", []):
+    if not certificate.get("credentialStatus"):
+        return "the certificate names no status list"
+    for entry in certificate["credentialStatus"]:
         purpose = entry["statusPurpose"]
         document = published.lists.get((entry["statusListCredential"], purpose))
         if document is None:

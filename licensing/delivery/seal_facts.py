@@ -28,8 +28,7 @@ def gather(release: Release) -> ReleaseFacts:
     licensee = Organisation.objects.get(pk=grant.organisation_id)
     operator = Organisation.objects.filter(is_operator=True).order_by("id").first()
     use = grant.order.quote.clearance.use
-    actions = vocabulary.mask(use.body["actions"])
-    lines, _ = sold.terms_lines(found, actions)
+    lines, _ = sold.terms_lines(found, use.body)
     certificate = grant.certificates.get(version=grant.version)
     return ReleaseFacts(
         release_id=release.name_id, number=release.number, kind=release.kind, created_at=release.created_at,
@@ -39,7 +38,7 @@ def gather(release: Release) -> ReleaseFacts:
         url=f"{settings.PUBLIC_URL}/v1/releases/{release.name_id}",
         operator=Party(operator.name_id if operator else "", grants.operator_name()),
         operator_url=settings.PUBLIC_URL, licensee=Party(licensee.name_id, licensee.name),
-        actions=vocabulary.names(actions), works=_works(release, grant),
+        actions=vocabulary.names(vocabulary.mask(use.body["actions"])), works=_works(release, grant),
         secret=bytes(grant.secret), terms=lines, shards=[_shard(shard) for shard in release.shards.order_by("number")],
         certificate=bytes(certificate.document), attributions=list(_attributions(grant)),
         licence_texts=_texts({version for basis in found for version in basis.versions}),

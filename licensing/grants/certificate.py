@@ -8,10 +8,11 @@ grant: what does not fit inline is carried by root and count (rights/terms.jsonl
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from licensing.grants.tree import WorksRoot
 from licensing.kernel import canonical, digests
@@ -45,24 +46,51 @@ class Constraint:
     right: str | tuple[str, ...]
 
 
+class Duty(NamedTuple):
+    """A condition of terms: its kind (a name of our profile) and its parameters as canonical JSON of an object."""
+
+    kind: str
+    parameters: str = "{}"
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionSet:
-    """Conditions shared by `works` works: the leaf actions, constraints and duties (names of our profile)."""
+    """Conditions shared by `works` works: the leaf actions, constraints and duties."""
 
     actions: tuple[str, ...]
     constraints: tuple[Constraint, ...]
-    duties: tuple[str, ...]
+    duties: tuple[Duty, ...]
     works: int
 
     def key(self) -> str:
         """Hex SHA-256 of the conditions without the count: names the set in terms.jsonl and the agreement."""
         constraints = sorted([item.left, item.operator, _right(item.right)] for item in self.constraints)
-        return digests.of_json([sorted(self.actions), constraints, sorted(self.duties)])
+        duties = [[duty.kind, json.loads(duty.parameters)] for duty in sorted(self.duties)]
+        return digests.of_json([sorted(self.actions), constraints, duties])
+
+
+class TermsPart(NamedTuple):
+    """One of several terms versions that hold together for a work with several licensors."""
+
+    id: str
+    version: int
+    hash: str
+    text_hash: str | None
+    licensor_id: str
+
+    def value(self) -> dict[str, Any]:
+        """The JSON object in `parts`."""
+        return {"hash": self.hash, "id": self.id, "licensor": self.licensor_id, "text_hash": self.text_hash,
+                "version": self.version}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class TermsLine:
-    """One line of rights/terms.jsonl: a terms version some works were sold under. Hashes are hex SHA-256."""
+    """One line of rights/terms.jsonl: a terms version some works were sold under. Hashes are hex SHA-256.
+
+    Terms of several licensors that hold together are one line: ids joined by `+`, the hash that of the list of their
+    hashes, version 0 and no text of its own; `parts` says which they are.
+    """
 
     id: str
     version: int
@@ -71,6 +99,7 @@ class TermsLine:
     licensor_id: str
     conditions: str
     works: int
+    parts: tuple[TermsPart, ...] = ()
 
     def value(self) -> dict[str, Any]:
         """The JSON object of the line."""
@@ -79,6 +108,7 @@ class TermsLine:
             "hash": self.hash,
             "id": self.id,
             "licensor": self.licensor_id,
+            "parts": [part.value() for part in self.parts],
             "text_hash": self.text_hash,
             "version": self.version,
             "works": self.works,
@@ -135,8 +165,8 @@ class CertificateFacts:
 
 
 def terms_order(lines: Iterable[TermsLine]) -> list[TermsLine]:
-    """Order of terms.jsonl: by id, version and licensor."""
-    return sorted(lines, key=lambda line: (line.id, line.version, line.licensor_id))
+    """Order of terms.jsonl: by id, version, licensor and hash."""
+    return sorted(lines, key=lambda line: (line.id, line.version, line.licensor_id, line.hash))
 
 
 def terms_root(lines: Iterable[TermsLine]) -> str:
@@ -263,8 +293,13 @@ def _permission(facts: CertificateFacts, conditions: ConditionSet) -> dict[str, 
             for item in sorted(conditions.constraints, key=lambda item: (item.left, item.operator, str(item.right)))
         ]
     if conditions.duties:
-        permission["duty"] = [{"action": _iri(duty, TERM)} for duty in sorted(conditions.duties)]
+        permission["duty"] = [_duty(duty) for duty in sorted(conditions.duties)]
     return permission
+
+
+def _duty(duty: Duty) -> dict[str, Any]:
+    parameters = json.loads(duty.parameters)
+    return {"action": _iri(duty.kind, TERM), **({"parameters": parameters} if parameters else {})}
 
 
 def _organisation(identifier: str, name: str) -> dict[str, Any]:

@@ -74,9 +74,9 @@ class GrantWork(models.Model):
     work = models.ForeignKey("licensing.Work", models.PROTECT, related_name="+")
     line = models.ForeignKey("licensing.QuoteLine", models.PROTECT, related_name="+")
     organisation = models.ForeignKey("accounts.Organisation", models.PROTECT, related_name="+")
-    terms_id = models.CharField(max_length=80)  # public id and version of the terms, or the licence's name
+    terms_id = models.TextField()  # public ids of the terms joined by +, or the licence's name: as many as licensors
     terms_sha256 = models.CharField(max_length=64)
-    licence = models.CharField(max_length=200)
+    licence = models.TextField()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["grant", "work"], name="grant_work_once")]

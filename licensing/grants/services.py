@@ -20,7 +20,7 @@ from licensing.events import services as events
 from licensing.grants import certificate, keys, sold, status, tree
 from licensing.grants.certificate import CertificateFacts, Party, Periods, StatusEntry
 from licensing.grants.models import Certificate, Grant, GrantSentinel, IssuerKey
-from licensing.kernel import canonical, ids, money
+from licensing.kernel import canonical, digests, ids, money
 from licensing.kernel import territories as places
 from licensing.ledger import services as ledger
 from licensing.orders import recheck
@@ -31,6 +31,8 @@ from licensing.rights import vocabulary
 from licensing.rights.models import Conflict
 
 RULE_VERSION = "grant-1"
+WARRANTY = 300
+"""Most characters of one warranty on a certificate, which has a limit of its own."""
 
 
 def issue(*, order_id: str, actor: Actor, at: datetime) -> Grant:
@@ -51,10 +53,10 @@ def issue(*, order_id: str, actor: Actor, at: datetime) -> Grant:
         grant = _create(order, quote, at)
         found = sold.bases(quote.pk)
         sold.copy_works(grant, found, quote.pk)
-        _certify(grant, order, quote, found, at)
+        signed = _certify(grant, order, quote, found, at)
         _post(order, quote, grant, actor, at)
         orders.granted(order=order, actor=actor, at=at)
-        after = {"works_count": grant.works_count, "works_root": grant.works_root}
+        after = {"works_count": grant.works_count, "works_root": grant.works_root, "certificate_sha256": signed.sha256}
         audit.record(actor=actor, act="grant.issued", subject=grant.name_id, at=at, after=after)
         events.emit(
             "grant.issued", grant.name_id, actor=actor, at=at, organisation_id=grant.organisation_id,
@@ -92,7 +94,7 @@ def _status_index(livemode: bool) -> int:
             return index
 
 
-def _certify(grant: Grant, order: Order, quote: Quote, found: Sequence[sold.Basis], at: datetime) -> None:
+def _certify(grant: Grant, order: Order, quote: Quote, found: Sequence[sold.Basis], at: datetime) -> Certificate:
     key, signer = keys.current(livemode=grant.livemode, at=at)
     holders = Organisation.objects.filter(
         pk__in=GrantSentinel.objects.filter(grant=grant).values("organisation_id")
@@ -103,11 +105,11 @@ def _certify(grant: Grant, order: Order, quote: Quote, found: Sequence[sold.Basi
     document = canonical.jcs(signing.secure(certificate.build(facts), signer, at))
     grant.works_root, grant.terms_root = works.root, certificate.terms_root(facts.terms)
     grant.save(update_fields=["works_root", "terms_root"])
-    _store(grant, key, document, at)
+    return _store(grant, key, document, at)
 
 
-def _store(grant: Grant, key: IssuerKey, document: bytes, at: datetime) -> None:
-    Certificate.objects.create(
+def _store(grant: Grant, key: IssuerKey, document: bytes, at: datetime) -> Certificate:
+    return Certificate.objects.create(
         grant=grant, version=grant.version, key=key, document=document, issued_at=at,
         sha256=hashlib.sha256(document).hexdigest(),
     )  # fmt: skip
@@ -118,12 +120,11 @@ def _facts(
     signer: signing.KeySigner, at: datetime,
 ) -> CertificateFacts:  # fmt: skip
     use = quote.clearance.use.body
-    lines, sets = sold.terms_lines(found, vocabulary.mask(use["actions"]))
+    lines, sets = sold.terms_lines(found, use)
     shares = QuoteShare.objects.filter(line__quote=quote)
     licensors = Organisation.objects.filter(pk__in=shares.values("organisation_id")).order_by("id")
     licensee = Organisation.objects.get(pk=grant.organisation_id)
-    days = use.get("copy_retention_days")
-    copies_until = grant.starts + timedelta(days=days) if days else None
+    copies_until = _copies_until(grant.starts, use.get("copy_retention_days"))
     issued = at.replace(microsecond=0)
     ends = [day for day in (grant.ends, copies_until) if day is not None]
     until = datetime.combine(max(ends), time(), UTC) if len(ends) == 2 else None
@@ -141,6 +142,11 @@ def _facts(
         warranties=_warranties(shares), price_commitment=certificate.price_commitment(price_salt(grant), price(quote)),
         status=_status_entries(grant),
     )  # fmt: skip
+
+
+def _copies_until(starts: date, days: int | None) -> date | None:
+    """The day copies must be gone; None is without end, which no number of days is."""
+    return None if days is None else starts + timedelta(days=min(days, (date.max - starts).days))
 
 
 def price_salt(grant: Grant) -> bytes:
@@ -186,10 +192,16 @@ def _contests(shares: QuerySet[QuoteShare]) -> list[str]:
 
 
 def _warranties(shares: QuerySet[QuoteShare]) -> list[str]:
-    """What each licensor warrants, by whom: at most 20, each said once."""
+    """What each licensor warrants, by whom: at most 20, each said once, a long one cut and named by its hash."""
     rows = shares.values_list("organisation__name", "claim__warranty", "claim__signer").distinct()
     said = {f"{name}: {warranty.get('text', '')} ({signer})" for name, warranty, signer in rows if warranty}
-    return sorted(said)[:20]
+    return [_cut(text) for text in sorted(said)[:20]]
+
+
+def _cut(text: str) -> str:
+    if len(text) <= WARRANTY:
+        return text
+    return f"{text[:WARRANTY]}… (SHA-256 of the whole: {digests.sha256_hex(text.encode())})"
 
 
 def _post(order: Order, quote: Quote, grant: Grant, actor: Actor, at: datetime) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
 
-from licensing.grants.certificate import ConditionSet, Constraint, TermsLine
+from licensing.grants.certificate import ConditionSet, Constraint, Duty, TermsLine, TermsPart
 from licensing.grants.models import Grant
 from licensing.grants.tree import LicensedWork
-from licensing.kernel import digests, ids
+from licensing.kernel import canonical, digests, ids, territories
 from licensing.rights import vocabulary
 from licensing.rights.models import TermsVersion
 
@@ -86,16 +86,22 @@ def bases(quote_id: int) -> list[Basis]:
 
 
 def _named(basis: Basis, known: dict[int, TermsVersion]) -> Basis:
-    chosen = sorted((known[pk] for pk in basis.versions), key=lambda version: version.terms.name_id)
+    chosen = _in_order(basis, known)
     if chosen:
-        name = "+".join(version.terms.name_id for version in chosen)
+        names = [version.terms.name_id for version in chosen]
         hashes = [version.sha256 for version in chosen]
         digest = hashes[0] if len(hashes) == 1 else digests.of_json(hashes)
-        return Basis(basis.key, basis.versions, basis.kind, f"LicenseRef-{name}", basis.works, name, digest)
+        licence = " AND ".join(dict.fromkeys(f"LicenseRef-{name.replace('_', '-')}" for name in names))
+        return Basis(basis.key, basis.versions, basis.kind, licence, basis.works, "+".join(names), digest)
     licence = basis.licence or PUBLIC_DOMAIN
     digest = hashlib.sha256(licence.encode()).hexdigest()
     name = f"open_licence:{licence}" if basis.licence else "public_domain"
     return Basis(basis.key, (), basis.kind, licence, basis.works, name, digest)
+
+
+def _in_order(basis: Basis, known: dict[int, TermsVersion]) -> list[TermsVersion]:
+    """The terms versions of a basis as ids, hashes and texts are joined."""
+    return sorted((known[pk] for pk in basis.versions), key=lambda version: (version.terms.name_id, version.number))
 
 
 def copy_works(grant: Grant, found: Sequence[Basis], quote_id: int) -> None:
@@ -120,11 +126,11 @@ def licensed_works(grant: Grant) -> Iterator[LicensedWork]:
             )
 
 
-def terms_lines(found: Sequence[Basis], actions: int) -> tuple[list[TermsLine], list[ConditionSet]]:
+def terms_lines(found: Sequence[Basis], use: Mapping[str, Any]) -> tuple[list[TermsLine], list[ConditionSet]]:
     """What works were sold under, a line each with the number of works, and the distinct condition sets.
 
-    A co-held work's line joins its licensors' terms. `actions` are those of the use: an open licence and the public
-    domain add no condition of ours to them.
+    A co-held work's line joins its licensors' terms. `use` is the body of the use that was sold: a permission reaches
+    as far as it, whatever more the terms offer, and an open licence and the public domain add no condition of ours.
     """
     known = TermsVersion.objects.select_related("terms__organisation").in_bulk(
         {version for basis in found for version in basis.versions}
@@ -132,8 +138,8 @@ def terms_lines(found: Sequence[Basis], actions: int) -> tuple[list[TermsLine], 
     lines: dict[tuple[str, str], TermsLine] = {}
     sets: dict[str, ConditionSet] = {}
     for basis in found:
-        versions = [known[pk] for pk in basis.versions]
-        conditions = _conditions(versions, basis, actions)
+        versions = _in_order(basis, known)
+        conditions = _conditions(versions, basis, use)
         earlier = sets.get(conditions.key())
         sets[conditions.key()] = replace(conditions, works=basis.works + (earlier.works if earlier else 0))
         line = _line(basis, versions, conditions.key())
@@ -143,12 +149,20 @@ def terms_lines(found: Sequence[Basis], actions: int) -> tuple[list[TermsLine], 
 
 
 def _line(basis: Basis, versions: Sequence[TermsVersion], conditions: str) -> TermsLine:
-    texts = [legal_text(version) for version in versions]
-    whole = "\n\n".join(text for text in texts if text)
+    parts = tuple(map(_part, versions))
+    joint = len(parts) > 1
     return TermsLine(
-        basis.terms_id, max((version.number for version in versions), default=0), basis.terms_sha256,
-        hashlib.sha256(whole.encode()).hexdigest() if whole else None,
-        "+".join(sorted({version.terms.organisation.name_id for version in versions})), conditions, basis.works,
+        basis.terms_id, parts[0].version if len(parts) == 1 else 0, basis.terms_sha256,
+        parts[0].text_hash if len(parts) == 1 else None, "+".join(sorted({part.licensor_id for part in parts})),
+        conditions, basis.works, parts if joint else (),
+    )  # fmt: skip
+
+
+def _part(version: TermsVersion) -> TermsPart:
+    text = legal_text(version)
+    return TermsPart(
+        version.terms.name_id, version.number, version.sha256,
+        hashlib.sha256(text.encode()).hexdigest() if text else None, version.terms.organisation.name_id,
     )  # fmt: skip
 
 
@@ -158,22 +172,20 @@ def legal_text(version: TermsVersion) -> str:
     return "\n\n".join(part for part in said if part)
 
 
-def _conditions(versions: Sequence[TermsVersion], basis: Basis, actions: int) -> ConditionSet:
-    """Scope is what all licensors give, conditions are all of them together (domain.md 2, Terms)."""
-    mask = actions
-    constraints: list[Constraint] = []
-    duties: set[str] = set()
-    for version in versions:
-        mask &= version.actions
-        constraints += _constraints(version)
-        duties |= {str(item["kind"]) for item in version.conditions if "kind" in item}
-    unique = tuple({(item.left, item.operator, item.right): item for item in constraints}.values())
-    return ConditionSet(tuple(vocabulary.names(mask)), unique, tuple(sorted(duties)), basis.works)
+def _conditions(versions: Sequence[TermsVersion], basis: Basis, use: Mapping[str, Any]) -> ConditionSet:
+    """The use as sold, with the conditions of all licensors together (domain.md 2, Terms)."""
+    actions = tuple(vocabulary.names(vocabulary.mask(use["actions"])))
+    if not versions:
+        return ConditionSet(actions, (), (), basis.works)
+    window = use["training_window"]
+    constraints = [Constraint("spatial", "isAnyOf", tuple(territories.codes(territories.mask(use["territories"]))))]
+    constraints.append(Constraint("dateTime", "gteq", window["from"]))
+    if window.get("until"):
+        constraints.append(Constraint("dateTime", "lt", window["until"]))
+    duties = {_duty(item) for version in versions for item in version.conditions}
+    return ConditionSet(actions, tuple(constraints), tuple(sorted(duties)), basis.works)
 
 
-def _constraints(version: TermsVersion) -> Iterator[Constraint]:
-    yield Constraint("spatial", "isAnyOf", tuple(version.body.get("territories", [])))
-    if version.offer.lower:
-        yield Constraint("dateTime", "gteq", version.offer.lower.isoformat())
-    if version.offer.upper:
-        yield Constraint("dateTime", "lt", version.offer.upper.isoformat())
+def _duty(condition: Mapping[str, Any]) -> Duty:
+    parameters = {name: value for name, value in condition.items() if name != "kind"}
+    return Duty(str(condition.get("kind", "other")), canonical.jcs(parameters).decode())

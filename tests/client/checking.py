@@ -43,5 +43,6 @@ def resign(release: Path, change: Callable[[dict[str, Any]], None]) -> None:
     for item in manifest["files"]:
         data = (release / item["path"]).read_bytes()
         item |= {"bytes": len(data), "sha256": digests.sha256_hex(data)}
+    manifest["grant"]["certificate_sha256"] = digests.sha256_hex((release / "certificate.json").read_bytes())
     change(manifest)
     path.write_bytes(canonical.jcs(signing.secure(manifest, sample.TEST_KEY, sample.AT)))

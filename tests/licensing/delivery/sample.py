@@ -13,7 +13,7 @@ from licensing.delivery.facts import Attribution, ReleaseFacts, WorkLine
 from licensing.delivery.format import Contributor, Row, row_sha256, shard_name
 from licensing.delivery.shards import ShardFacts
 from licensing.grants import certificate, tree
-from licensing.grants.certificate import CertificateFacts, ConditionSet, Constraint, Party, Periods, TermsLine
+from licensing.grants.certificate import CertificateFacts, ConditionSet, Constraint, Duty, Party, Periods, TermsLine
 from licensing.grants.tree import LicensedWork
 from licensing.kernel import canonical, digests
 from licensing.outside import signing
@@ -27,7 +27,10 @@ GRANT = "grt_00000000000000000000000001"
 ORGANISATIONS = tuple(f"org_0000000000000000000000000{n}" for n in (1, 2, 3))
 CATALOGUE = "cat_00000000000000000000000001"
 TERMS = "trm_00000000000000000000000001"
+LICENCE = "LicenseRef-trm-00000000000000000000000001"
 TERMS_HASH = hashlib.sha256(b"terms").hexdigest()
+LEGAL_TEXT = b"The full text.\n"
+TEXT_HASH = hashlib.sha256(LEGAL_TEXT).hexdigest()
 STATUS_URL = "https://licet.example/status/revocation-1"
 __all__ = ["certificate", "digests", "folder", "tree"]
 TEXTS = (
@@ -65,7 +68,7 @@ def row(number: int = 1, text: bytes | None = None, **changes: Any) -> Row:
         grant_id=GRANT,
         terms_id=TERMS,
         terms_hash=TERMS_HASH,
-        licence="LicenseRef-Licet-Terms",
+        licence=LICENCE,
         attribution=f"Ada Quill, Title {number}",
         source_kind="contract",
         origin="human",
@@ -76,7 +79,7 @@ def row(number: int = 1, text: bytes | None = None, **changes: Any) -> Row:
 
 def licensed(number: int, organisation: int = 0) -> LicensedWork:
     """A work of the sample as its leaf states it."""
-    return LicensedWork(work_id(number), ORGANISATIONS[organisation], TERMS, TERMS_HASH, "LicenseRef-Licet-Terms")
+    return LicensedWork(work_id(number), ORGANISATIONS[organisation], TERMS, TERMS_HASH, LICENCE)
 
 
 def works() -> list[LicensedWork]:
@@ -86,11 +89,14 @@ def works() -> list[LicensedWork]:
 
 def terms_lines(conditions: ConditionSet) -> list[TermsLine]:
     """One terms version for all works."""
-    return [TermsLine(TERMS, 1, TERMS_HASH, None, ORGANISATIONS[0], conditions.key(), 8)]
+    return [TermsLine(TERMS, 1, TERMS_HASH, TEXT_HASH, ORGANISATIONS[0], conditions.key(), 8)]
 
 
 CONDITIONS = ConditionSet(
-    ("train_generative", "evaluate"), (Constraint("spatial", "isAnyOf", ("FR", "DE")),), ("attribute",), 8
+    ("train_generative", "evaluate"),
+    (Constraint("spatial", "isAnyOf", ("FR", "DE")),),
+    (Duty("no_verbatim_output", '{"words":50}'), Duty("attribution")),
+    8,
 )
 
 
@@ -174,10 +180,10 @@ def release_facts(root: Path, livemode: bool = False, **changes: Any) -> Release
         shards=shard_facts,
         certificate=signed_certificate(livemode),
         attributions=[
-            Attribution(work_id(n), f"Title {n}", f"Ada Quill, Title {n}", "LicenseRef-Licet-Terms")
+            Attribution(work_id(n), f"Title {n}", f"Ada Quill, Title {n}", LICENCE)
             for n in range(1, 9)
         ],
-        licence_texts={"LicenseRef-Licet-Terms": b"The full text.\n"},
+        licence_texts={f"{TERMS}-1": LEGAL_TEXT},
     )
     return replace(facts, **changes)
 

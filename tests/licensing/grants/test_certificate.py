@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licensing.grants import certificate, tree
-from licensing.grants.certificate import ConditionSet, Constraint, Party, TermsLine
+from licensing.grants.certificate import ConditionSet, Constraint, Duty, Party, TermsLine
 from licensing.grants.tree import WorksRoot
 from licensing.kernel import canonical
 from licensing.outside import signing
@@ -78,7 +78,7 @@ def _terms(count: int) -> list[TermsLine]:
 
 def _large(sets: int, terms: int, licensors: int, name: str) -> dict[str, Any]:
     conditions = [
-        ConditionSet(("train_generative",), (Constraint("count", "lteq", str(n)),), ("attribute",), 1)
+        ConditionSet(("train_generative",), (Constraint("count", "lteq", str(n)),), (Duty("attribution"),), 1)
         for n in range(sets)
     ]
     return certificate.build(
