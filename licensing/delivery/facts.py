@@ -67,7 +67,8 @@ class ReleaseFacts:
     """One release. `works` is every line of the grant's version in leaf order (`tree.ordered`), sentinels too.
 
     `shards` in shard order, each present as `shard_name(order, sha256)`; `certificate` the signed bytes;
-    `secret` the grant's; `url` the release's page, `operator_url` the issuer's; `counts` None = those of the shards.
+    `secret` the grant's; `url` the release's page, `operator_url` the issuer's; `counts` None = those of the shards;
+    `signed_at` None = `created_at`.
     """
 
     release_id: str
@@ -96,6 +97,7 @@ class ReleaseFacts:
     previous: Previous | None = None
     certificate_pdf: bytes | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
+    signed_at: datetime | None = None
 
 
 def shard_files(shards: Sequence[ShardFacts]) -> Iterator[FileFacts]:

@@ -60,7 +60,7 @@ def write_folder(folder: Path, facts: ReleaseFacts, signer: Signer) -> FolderFac
         files.append(rights.write_bytes(folder, "certificate.pdf", facts.certificate_pdf))
     files.sort()
     unsigned = manifest(facts, files, works, tombstones_root)
-    data = canonical.jcs(signing.secure(unsigned, signer, facts.created_at))
+    data = canonical.jcs(signing.secure(unsigned, signer, facts.signed_at or facts.created_at))
     written = rights.write_bytes(folder, "manifest.json", data)
     return FolderFacts((*files, written), written.sha256, unsigned["rows"]["root"], works)
 

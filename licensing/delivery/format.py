@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from mmap import mmap
 from typing import Final, NamedTuple
 
 SCHEMA: Final = "licet-row-1"
@@ -229,7 +230,7 @@ def shard_name(order: int, sha256: str) -> str:
     return f"data/{order:05d}-{sha256[:12]}.parquet"
 
 
-def cut(text: bytes, limit: int = TEXT_LIMIT) -> Iterator[tuple[int, int]]:
+def cut(text: bytes | mmap, limit: int = TEXT_LIMIT) -> Iterator[tuple[int, int]]:
     """Spans (start, end) of the pieces of a UTF-8 text, each at most `limit` bytes; joined they are the text.
 
     A piece ends after the last blank line before the limit; without one after the last line feed; without
@@ -243,7 +244,7 @@ def cut(text: bytes, limit: int = TEXT_LIMIT) -> Iterator[tuple[int, int]]:
     yield (start, len(text))
 
 
-def _cut_at(text: bytes, start: int, stop: int) -> int:
+def _cut_at(text: bytes | mmap, start: int, stop: int) -> int:
     paragraph = max(
         (at + len(mark) for mark in (b"\n\n", b"\n\r\n") if (at := text.rfind(mark, start, stop)) >= 0), default=0
     )

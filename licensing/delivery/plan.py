@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -61,8 +62,8 @@ def spans(asset: Asset) -> list[tuple[int, int]]:
     """The byte ranges of a text's rows: one, unless it is longer than a row may be."""
     if asset.bytes <= rows_format.TEXT_LIMIT:
         return [(0, asset.bytes)]
-    with storage.open_file(asset.sha256) as file:
-        return list(rows_format.cut(file.read()))
+    with storage.open_file(asset.sha256) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return list(rows_format.cut(text))  # mapped: a text may be larger than a worker's memory
 
 
 def _shards(release: Release, assigned: Sequence[Assignment], at: datetime) -> list[Shard]:

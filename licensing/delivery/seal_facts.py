@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.conf import settings
 
@@ -21,7 +22,7 @@ from licensing.rights import vocabulary
 from licensing.rights.models import TermsVersion
 
 
-def gather(release: Release) -> ReleaseFacts:
+def gather(release: Release, *, signed_at: datetime) -> ReleaseFacts:
     """Read what the folder needs; runs inside the caller's unit. Works are in leaf order, shards in shard order."""
     grant = Grant.objects.select_related("order__quote__clearance__use").get(pk=release.grant_id)
     found = sold.bases(grant.order.quote_id)
@@ -32,6 +33,7 @@ def gather(release: Release) -> ReleaseFacts:
     certificate = grant.certificates.get(version=grant.version)
     return ReleaseFacts(
         release_id=release.name_id, number=release.number, kind=release.kind, created_at=release.created_at,
+        signed_at=signed_at,
         livemode=release.livemode, grant_id=grant.name_id, grant_version=grant.version,
         name=use.title or f"Licet release {release.name_id}",
         description=f"Works licensed by grant {grant.name_id}, release {release.number}.",

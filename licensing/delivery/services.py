@@ -59,7 +59,7 @@ def build_shard(*, shard_id: str, actor: Actor, at: datetime) -> Shard:
     path = storage.scratch() / f"{shard.name_id}-{fresh(at)}.parquet"
     try:
         made = shards.write_shard(content.rows(shard, grant_id=shard.release.grant.name_id, actor=actor), path)
-        storage.adopt(path)
+        storage.adopt(path, digest=made.sha256)
     finally:
         path.unlink(missing_ok=True)
     with unit(actor):
@@ -67,18 +67,25 @@ def build_shard(*, shard_id: str, actor: Actor, at: datetime) -> Shard:
         shard.refresh_from_db()
         if shard.status == "built":
             return shard
+        kept = _kept(made, at)
         states.advance(
-            shard, "built", actor=actor, at=at, shard_key=made.shard_key, sha256=made.sha256, bytes=made.bytes,
-            raw_bytes=made.raw_bytes, rows=made.rows, rows_root=made.rows_root, writer=made.writer,
+            shard, "built", actor=actor, at=at, shard_key=made.shard_key, sha256=kept.sha256, bytes=kept.bytes,
+            raw_bytes=made.raw_bytes, rows=made.rows, rows_root=made.rows_root, writer=kept.writer,
             counts=made.counts,
         )  # fmt: skip
-        ShardFile.objects.get_or_create(
-            shard_key=made.shard_key,
-            defaults={"sha256": made.sha256, "bytes": made.bytes, "writer": made.writer, "created_at": at},
-        )
         if not Shard.objects.filter(release=release).exclude(status="built").exists():
             _enqueue_seal(release, actor, at)
     return shard
+
+
+def _kept(made: shards.ShardFacts, at: datetime) -> ShardFile:
+    """The file of these rows: the first one ever made of them, by whatever writer, as long as the store has it."""
+    wrote = {"sha256": made.sha256, "bytes": made.bytes, "writer": made.writer}
+    kept, new = ShardFile.objects.get_or_create(shard_key=made.shard_key, defaults={**wrote, "created_at": at})
+    if not new and not storage.exists(kept.sha256):
+        ShardFile.objects.filter(pk=kept.pk).update(**wrote)
+        kept.refresh_from_db()
+    return kept
 
 
 def seal(*, release_id: str, actor: Actor, at: datetime) -> Release:
@@ -90,8 +97,9 @@ def seal(*, release_id: str, actor: Actor, at: datetime) -> Release:
         release = Release.objects.select_related("grant__order__quote").get(public_id=Release.decode(release_id))
         if release.status != "building":
             return release
-        facts = seal_facts.gather(release)
-        _, signer = keys.current(livemode=release.livemode, at=at)
+        key, signer = keys.current(livemode=release.livemode, at=at)
+        # The time of the release, so that a second run signs the same bytes; not before a key made since.
+        facts = seal_facts.gather(release, signed_at=max(release.created_at, key.not_before))
     folder = storage.scratch() / f"{release.name_id}-{fresh(at)}"
     folder.mkdir()
     try:

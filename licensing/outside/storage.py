@@ -51,9 +51,12 @@ def put(stream: BinaryIO, *, expected_sha256: str | None = None, at_most: int | 
     return Stored(_adopt(temporary, digest.hexdigest()), size)
 
 
-def adopt(path: Path) -> Stored:
-    """Move a finished local file (a built shard) into the store; it must be on the store's file system or is copied."""
-    digest = sha256_of(path)
+def adopt(path: Path, *, digest: str | None = None) -> Stored:
+    """Move a finished local file (a built shard) into the store; it must be on the store's file system or is copied.
+
+    `digest` is the hash of its bytes where whoever wrote them knows it, so that they are not read again.
+    """
+    digest = digest or sha256_of(path)
     size = path.stat().st_size
     if path.stat().st_dev != _root().stat().st_dev:
         with path.open("rb") as stream:
@@ -94,12 +97,12 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def chunks(stream: BinaryIO, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-    """Read a byte range in pieces of at most 1 MiB; `length` None: to the end."""
+def chunks(stream: BinaryIO, *, start: int = 0, length: int | None = None, size: int = CHUNK) -> Iterator[bytes]:
+    """Read a byte range in pieces of at most `size` bytes; `length` None: to the end."""
     stream.seek(start)
     left = length
     while left is None or left > 0:
-        data = stream.read(CHUNK if left is None else min(CHUNK, left))
+        data = stream.read(size if left is None else min(size, left))
         if not data:
             return
         if left is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from accounts.unit import SYSTEM, unit
@@ -14,6 +16,7 @@ from client.verify.certificate import Options
 from client.verify.report import Report
 from client.verify.signatures import read_trust
 from licensing.catalogue.models import Asset
+from licensing.delivery import format as rows_format
 from licensing.delivery import services as delivery
 from licensing.delivery.models import Release, ReleaseFile, Shard, ShardFile
 from licensing.grants import keys
@@ -72,16 +75,10 @@ def test_a_shard_built_twice_is_the_same_file() -> None:
     release = built(scenario.granted(scenario.publisher(works=4)))
     with unit(SYSTEM):
         shard = Shard.objects.get(release=release)
-        before = (shard.sha256, shard.rows_root, shard.shard_key)
-        Shard.objects.filter(pk=shard.pk).update(status="planned", sha256="", rows_root="", shard_key="")
-        Release.objects.filter(pk=release.pk).update(status="building")
-        ReleaseFile.objects.all().delete()
-    delivery.build_shard(shard_id=shard.name_id, actor=SYSTEM, at=scenario.now())
-    again = delivery.seal(release_id=release.name_id, actor=SYSTEM, at=scenario.now())
-    with unit(SYSTEM):
-        shard.refresh_from_db()
-    assert (shard.sha256, shard.rows_root, shard.shard_key) == before
-    assert (again.rows_root, again.manifest_sha256) == (release.rows_root, release.manifest_sha256)
+    rebuilt = again(release, shard)
+    sealed = delivery.seal(release_id=release.name_id, actor=SYSTEM, at=scenario.now())
+    assert (rebuilt.sha256, rebuilt.rows_root, rebuilt.shard_key) == (shard.sha256, shard.rows_root, shard.shard_key)
+    assert (sealed.rows_root, sealed.manifest_sha256) == (release.rows_root, release.manifest_sha256)
 
 
 def test_a_licence_without_data_has_no_shard(tmp_path: Path) -> None:
@@ -114,3 +111,70 @@ def test_content_that_changed_in_the_store_is_not_delivered() -> None:
     with unit(SYSTEM):
         assert not ShardFile.objects.exists()
         assert not Release.objects.filter(status="ready").exists()
+
+
+def test_rows_that_were_written_before_keep_their_file(tmp_path: Path) -> None:
+    """Another writer makes other bytes of the same rows: the file there is stays, and the manifest names its writer."""
+    release = built(scenario.granted(scenario.publisher(works=3)))
+    with unit(SYSTEM):
+        shard = Shard.objects.get(release=release)
+        table = pq.read_table(storage.path_of(shard.sha256))
+    pq.write_table(table, tmp_path / "old", store_schema=False, compression="gzip")
+    old = storage.adopt(tmp_path / "old")
+    with unit(SYSTEM):
+        ShardFile.objects.filter(shard_key=shard.shard_key).update(
+            sha256=old.sha256, bytes=old.bytes, writer="pyarrow 1.0"
+        )
+    rebuilt = again(release, shard)
+    assert (rebuilt.sha256, rebuilt.bytes, rebuilt.writer) == (old.sha256, old.bytes, "pyarrow 1.0")
+    assert rebuilt.rows_root == shard.rows_root
+    sealed = delivery.seal(release_id=release.name_id, actor=SYSTEM, at=scenario.now())
+    assert checked(folder(sealed, tmp_path / "release")).exit == 0
+
+
+def test_a_kept_file_that_is_gone_is_written_again() -> None:
+    release = built(scenario.granted(scenario.publisher(works=2)))
+    with unit(SYSTEM):
+        shard = Shard.objects.get(release=release)
+        ShardFile.objects.filter(shard_key=shard.shard_key).update(sha256="0" * 64, writer="pyarrow 1.0")
+    rebuilt = again(release, shard)
+    assert (rebuilt.sha256, rebuilt.writer) == (shard.sha256, shard.writer)
+
+
+def again(release: Release, shard: Shard) -> Shard:
+    """Build a shard as if it had not been."""
+    with unit(SYSTEM):
+        Shard.objects.filter(pk=shard.pk).update(status="planned", sha256="", rows_root="", shard_key="")
+        Release.objects.filter(pk=release.pk).update(status="building")
+        ReleaseFile.objects.all().delete()
+    return delivery.build_shard(shard_id=shard.name_id, actor=SYSTEM, at=scenario.now())
+
+
+def test_a_key_made_while_the_release_was_built_signs_in_its_time(tmp_path: Path, settings: Any) -> None:
+    settings.ISSUER_KEYS = tmp_path / "keys"
+    release = delivery.build(
+        grant_id=scenario.granted(scenario.publisher(works=1)).name_id, actor=SYSTEM, at=scenario.now()
+    )
+    with unit(SYSTEM):
+        (shard,) = Shard.objects.filter(release=release)
+    delivery.build_shard(shard_id=shard.name_id, actor=SYSTEM, at=scenario.now())
+    later = scenario.now() + timedelta(seconds=30)
+    (keys.folder() / keys.TEST).unlink()
+    keys.create(actor=SYSTEM, at=later)
+    sealed = delivery.seal(release_id=release.name_id, actor=SYSTEM, at=later)
+    report = checked(folder(sealed, tmp_path / "release"))
+    assert report.exit == 0, report.text()
+
+
+def test_a_long_text_is_cut_without_being_read_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rows_format, "TEXT_LIMIT", 100)
+    monkeypatch.setattr(rows_format.cut, "__defaults__", (100,))
+    release = built(scenario.granted(scenario.publisher(works=3)))
+    assert release.rows > 3
+    place = folder(release, tmp_path / "release")
+    assert checked(place).exit == 0
+    rows = [row for path in sorted((place / "data").iterdir()) for row in pq.read_table(path).to_pylist()]
+    texts: dict[str, str] = {}
+    for row in rows:
+        texts[row["work_id"]] = texts.get(row["work_id"], "") + row["text"]
+    assert sorted(texts.values()) == sorted(scenario.TEXT * number for number in (1, 2, 3))
