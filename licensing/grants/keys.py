@@ -56,11 +56,16 @@ def current(*, livemode: bool, at: datetime) -> tuple[IssuerKey, signing.KeySign
 
 
 def trust() -> bytes:
-    """The trust file: root key and all records, canonical bytes. Raises Refused("issuer_key_missing")."""
+    """The trust file: the root key and the records it signed, canonical bytes. Raises Refused("issuer_key_missing").
+
+    A trust file has one root. Where the root key was lost and made anew, that is the newest one: what was signed
+    under the lost root is on record here, but no longer vouched for offline.
+    """
     records = [key.record for key in IssuerKey.objects.order_by("id")]
     if not records:
         raise Refused("issuer_key_missing", "No issuer key is published yet.")
-    return signing.trust_file(signing.verify(records[0]), records)
+    root = signing.verify(records[-1])
+    return signing.trust_file(root, [record for record in records if signing.verify(record) == root])
 
 
 def _needs_root(place: Path) -> bool:

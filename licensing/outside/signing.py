@@ -24,6 +24,8 @@ KEY_FORMAT: Final = "licet-key-1"
 REASONS: Final = ("superseded", "compromised", "ceased")
 """Why a key ends. Signatures made before the end stay good, except after `compromised`."""
 
+_LONGEST: Final = 100
+"""Most characters of a key or signature in base58: it takes quadratic time, and documents come from anybody."""
 _ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PUBLIC: Final = b"\xed\x01"
 _PRIVATE: Final = b"\x80\x26"
@@ -197,7 +199,9 @@ def base58(data: bytes) -> str:
 
 
 def unbase58(text: str) -> bytes:
-    """Bytes of a Base58 text; ValueError for a foreign character."""
+    """Bytes of a Base58 text; ValueError for a foreign character or one longer than any key or signature."""
+    if len(text) > _LONGEST:
+        raise ValueError("too long for a key or a signature")
     number = 0
     for character in text:
         number = number * 58 + _ALPHABET.index(character)
