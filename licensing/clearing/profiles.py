@@ -9,7 +9,7 @@ from typing import Any
 from accounts.errors import Reason, Refused
 from licensing.clearing import facts as f
 from licensing.clearing.boxes import Box
-from licensing.kernel import territories
+from licensing.kernel import canonical, territories
 from licensing.kernel.money import MICRO, parse_minor
 from licensing.rights import vocabulary
 
@@ -21,6 +21,10 @@ EXCLUSIONS = {
     "retracted": f.RETRACTED,
     "unknown_personal_data": f.PERSONAL_UNKNOWN,
 }
+LARGEST = 16 * 1024
+"""Most bytes of a profile: every certificate repeats it, and has 64 KiB."""
+LONGEST = 36_500
+"""Most days copies may be kept, where a number is given at all."""
 Reader = Callable[[Mapping[str, Any]], Any]
 
 
@@ -36,6 +40,8 @@ def complete(body: Mapping[str, Any], at: datetime) -> dict[str, Any]:
             problems.append(_problem(name, str(wrong) or "wrong value", seen=str(body.get(name, ""))))
     if not problems and date.fromisoformat(found["training_window"]["from"]) < at.date() and not found["past_use"]:
         problems.append(_problem("training_window", "The window begins in the past.", expected="past_use: true"))
+    if not problems and len(canonical.jcs(found)) > LARGEST:
+        problems.append(Reason("use_invalid", "The use is too long for a certificate.", "", "", f"{LARGEST} bytes"))
     if problems:
         raise Refused("use_invalid", "The use cannot be recorded as sent.", problems)
     return found
@@ -117,8 +123,8 @@ def _retention(body: Mapping[str, Any]) -> int | None:
         window = _window(body)
         return (date.fromisoformat(window["until"]) - date.fromisoformat(window["from"])).days
     days = body["copy_retention_days"]
-    if days is not None and (isinstance(days, bool) or not isinstance(days, int) or days < 0):
-        raise ValueError("a whole number of days, or null for no limit")
+    if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= LONGEST):
+        raise ValueError(f"a whole number of days, at most {LONGEST}, or null for no limit")
     return days
 
 

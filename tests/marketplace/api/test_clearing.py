@@ -68,6 +68,10 @@ def test_wrong_fields_of_a_use_are_named(cast: Cast) -> None:
     refused = cast.developer.post("uses", use_body(outputs=[], max_price_minor=1.5, colour="red"))
     assert (refused.status, refused.code) == (422, "use_invalid")
     assert set(refused.pointers) == {"/outputs", "/max_price_minor", "/colour"}
+    for name, value in (("copy_retention_days", 10**9), ("copy_retention_days", -1)):
+        assert cast.developer.post("uses", use_body(**{name: value})).pointers == {f"/{name}": "use_invalid"}
+    long = cast.developer.post("uses", use_body(size_band="x" * 20_000))
+    assert (long.status, long.code) == (422, "use_invalid")  # every certificate repeats the use and has 64 KiB
     assert cast.developer.post("uses", ["train"]).pointers == {"": "field_invalid"}
     assert cast.developer.post("uses", {**use_body(), "title": 7}).pointers == {"/title": "field_invalid"}
     with unit(SYSTEM):
