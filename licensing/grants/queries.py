@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from accounts.errors import Refused
 from accounts.permissions import Scope
 from accounts.unit import Actor, system, unit
+from licensing.grants import services
 from licensing.grants.models import Certificate, Grant, GrantWork, IssuerKey
 from licensing.kernel import canonical
 from licensing.outside import signing
@@ -49,6 +50,13 @@ def certificate(grant: Grant) -> bytes:
     if found is None:
         raise Refused("not_found", f"{grant.name_id} has no certificate.")
     return bytes(found.document)
+
+
+def price_opening(grant: Grant, actor: Actor) -> dict[str, Any] | None:
+    """Salt and price behind the certificate's price commitment: for the licensee and the operator, else None."""
+    if grant.organisation_id != actor.organisation_id and "operator" not in actor.roles:
+        return None
+    return {"salt": services.price_salt(grant).hex(), "price": services.price(grant.order.quote)}
 
 
 @dataclass(frozen=True, slots=True)

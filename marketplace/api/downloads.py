@@ -25,7 +25,10 @@ from marketplace.api.grants import clock
 
 RECHECK_SECONDS: Final = 2.0
 """A running answer is cut at most so long after its key or grant has ended."""
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
+_ETAG = re.compile(r'(?:W/)?("[^"]*")')
+PIECE: Final = 256 * 1024
+"""Bytes between two looks at the clock: a slow reader must not sit on much more after its key has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,16 @@ class Span:
 
 def span_of(header: str, size: int) -> Span | None:
     """The one range a Range header asks for, cut at the end of the file; None means the whole file, which is the answer
-    to a header we do not understand and to several ranges.
+    to a header we do not understand and to several ranges (RFC 9110, 14.2 lets a server ignore them).
 
     Raises Refused("range_invalid") for a range that begins behind the end.
     """
     matched = _RANGE.fullmatch(header.replace(" ", ""))
-    if matched is None or matched.group(0) == "bytes=-":
+    if matched is None:
         return None
     first, last = matched.groups()
+    if not first and not last:
+        return None
     if not first:
         span = Span(max(size - int(last), 0), size - 1)
     else:
@@ -84,16 +89,17 @@ class Download(Door):
             "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:",
             "Content-Disposition": f'attachment; filename="{PurePosixPath(file.path).name}"',
         }  # fmt: skip
-        if etag in [sent.strip() for sent in request.headers.get("If-None-Match", "").split(",")]:
+        if _matches(request.headers.get("If-None-Match", ""), etag):
             return HttpResponse(status=304, headers=headers)
+        if request.method == "HEAD":  # Range has no meaning here (RFC 9110, 14.2), and nothing is fetched
+            return HttpResponse(headers={**headers, "Content-Length": str(file.bytes)}, content_type=file.media_type)
         try:
             span = self._span(request, etag, file.bytes)
         except Refused as refused:
             answer = errors.problem(refused, instance=request.path)
             answer["Content-Range"] = f"bytes */{file.bytes}"
             return answer
-        whole = Span(0, file.bytes - 1)
-        asked = span or whole
+        asked = span or Span(0, file.bytes - 1)
         links.accessed(opened=opened, first=asked.first, last=asked.last, at=at)
         headers["Content-Length"] = str(asked.length)
         if span is not None:
@@ -110,11 +116,16 @@ class Download(Door):
         return span_of(header, size)
 
 
+def _matches(header: str, etag: str) -> bool:
+    """If-None-Match: any, or one of a list, compared weakly (RFC 9110, 13.1.2)."""
+    return header.strip() == "*" or etag in _ETAG.findall(header)
+
+
 def _pieces(token: str, sha256: str, asked: Span) -> Iterator[bytes]:
     """The bytes; an error in here cuts the connection, which is all that can be said once the answer runs."""
     checked = time.monotonic()
     with storage.open_file(sha256) as stream:
-        for piece in storage.chunks(stream, start=asked.first, length=asked.length):
+        for piece in storage.chunks(stream, start=asked.first, length=asked.length, size=PIECE):
             if time.monotonic() - checked > RECHECK_SECONDS:
                 links.open_link(token, at=clock(), running=True)
                 checked = time.monotonic()

@@ -41,6 +41,19 @@ class GrantOut(shapes.Object):
     terms_root = serializers.CharField()
 
 
+class PriceOpening(serializers.Serializer[Any]):
+    """What the price commitment of the certificate commits to: SHA-256(salt || JCS(price))."""
+
+    salt = serializers.CharField()
+    price = serializers.DictField(child=serializers.CharField())
+
+
+class GrantWithPrice(GrantOut):
+    """A licence, and for its licensee and the operator the opening of its price commitment."""
+
+    price_opening = PriceOpening(allow_null=True)
+
+
 def present_grant(row: Grant) -> Mapping[str, Any]:
     """The public form of a grant; order and licensee are fetched with it."""
     return shapes.thing(row, "grant") | {
@@ -65,13 +78,13 @@ class Grants(Door):
 class GrantDoor(Door):
     """GET: one grant."""
 
-    @extend_schema(responses=GrantOut, operation_id="grants_read")
+    @extend_schema(responses=GrantWithPrice, operation_id="grants_read")
     def get(self, request: Request, grant: str) -> Response:
-        """A grant the caller may know of."""
+        """A grant the caller may know of; holders and auditors get no price opening."""
         with unit(self.actor):
             found = by_id(queries.visible(self.actor), grant)
             permissions.check(self.actor, "orders.read", queries.scope_of(found))
-            return Response(present_grant(found))
+            return Response({**present_grant(found), "price_opening": queries.price_opening(found, self.actor)})
 
 
 class GrantCertificate(Door):

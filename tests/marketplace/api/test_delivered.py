@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts import services as accounts
 from accounts.models import AuditRow, Membership
@@ -18,6 +19,7 @@ from licensing.delivery import links
 from licensing.delivery import services as delivery
 from licensing.delivery.models import Release, ReleaseFile, Shard
 from licensing.grants.models import Grant
+from licensing.kernel import canonical
 from licensing.outside import storage
 from marketplace.api import downloads
 from tests import cast as casting
@@ -70,7 +72,8 @@ def test_a_grant_shows_to_buyer_holder_and_house_only(cast: Cast, bought: Bought
     here = f"grants/{bought.grant.name_id}"
     seen = bought.buyer.get(here)
     assert (seen.status, seen.json["works_count"], seen.json["status"]) == (200, 2, "active")
-    assert bought.buyer.get("grants").json["data"] == [seen.json]
+    listed = {name: value for name, value in seen.json.items() if name != "price_opening"}
+    assert bought.buyer.get("grants").json["data"] == [listed]
     for person in (bought.holder, cast.auditor, cast.operator):
         assert person.get(here).status == 200
         assert len(person.get(f"{here}/works").json["data"]) == 2
@@ -168,7 +171,7 @@ def test_a_whole_file_says_what_it_is(bought: Bought) -> None:
 @pytest.mark.parametrize(
     ("header", "first", "last"),
     [("bytes=0-9", 0, 9), ("bytes=10-", 10, None), ("bytes=-7", -7, None), ("bytes=5-99999999", 5, None),
-     ("bytes=-99999999", 0, None), ("bytes = 3 - 3", 3, 3)],
+     ("bytes=-99999999", 0, None), ("bytes = 3 - 3", 3, 3), ("BYTES=1-2", 1, 2)],
 )  # fmt: skip
 def test_one_range_is_a_206(bought: Bought, header: str, first: int, last: int | None) -> None:
     content = stored(bought)
@@ -180,7 +183,11 @@ def test_one_range_is_a_206(bought: Bought, header: str, first: int, last: int |
     assert answer.headers["Content-Length"] == str(end + 1 - start)
 
 
-@pytest.mark.parametrize("header", ["bytes=0-1,4-5", "items=0-1", "bytes=9-2", "bytes=-", "bytes=a-b", "nonsense"])
+@pytest.mark.parametrize(
+    "header",
+    ["bytes=0-1,4-5", "items=0-1", "bytes=9-2", "bytes=-", "bytes=a-b", "nonsense", f"bytes=0-{'9' * 5_000}"],
+    ids=lambda header: header[:20],
+)
 def test_what_is_no_single_range_is_the_whole_file(bought: Bought, header: str) -> None:
     answer = fetch(linked(bought), Range=header)
     assert (answer.status, answer.content) == (200, stored(bought))
@@ -192,6 +199,55 @@ def test_a_range_behind_the_end_is_a_416(bought: Bought) -> None:
         answer = fetch(linked(bought), Range=header)
         assert (answer.status, answer.code) == (416, "range_invalid"), header
         assert answer.headers["Content-Range"] == f"bytes */{size}"
+
+
+def test_head_says_what_get_would_and_fetches_nothing(bought: Bought) -> None:
+    url = linked(bought)
+    whole = fetch(url)
+    with unit(SYSTEM):
+        before = AuditRow.objects.filter(act="release.downloaded").count()
+    answer = Client().head(url, headers={"Range": "bytes=0-4"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    for name in ("ETag", "Repr-Digest", "Content-Length", "Content-Type", "Accept-Ranges"):
+        assert answer.headers[name] == whole.headers[name]
+    with unit(SYSTEM):
+        assert AuditRow.objects.filter(act="release.downloaded").count() == before
+
+
+def test_an_empty_file_is_a_file(bought: Bought) -> None:
+    url = linked(bought, "rights/tombstones.jsonl")
+    answer = fetch(url)
+    assert (answer.status, answer.content, answer.headers["Content-Length"]) == (200, b"", "0")
+    assert fetch(url, Range="bytes=0-").status == 416
+
+
+@pytest.mark.parametrize("sent", ["*", "W/{}", '"other", {}'])
+def test_what_the_client_has_is_not_sent_again(bought: Bought, sent: str) -> None:
+    etag = fetch(linked(bought)).headers["ETag"]
+    assert fetch(linked(bought), **{"If-None-Match": sent.format(etag)}).status == 304
+    assert fetch(linked(bought), **{"If-None-Match": '"other"'}).status == 200
+
+
+def test_a_download_that_broke_off_is_continued(bought: Bought) -> None:
+    url, content = linked(bought), stored(bought)
+    etag = fetch(url).headers["ETag"]
+    got = content[:1_000]
+    while len(got) < len(content):
+        answer = fetch(url, **{"Range": f"bytes={len(got)}-{len(got) + 999}", "If-Range": etag})
+        assert answer.status == 206
+        got += answer.content
+    assert got == content
+
+
+def test_the_licensee_can_open_the_price_commitment(cast: Cast, bought: Bought) -> None:
+    here = f"grants/{bought.grant.name_id}"
+    document = json.loads(bought.buyer.get(f"{here}/certificate").content)
+    for person in (bought.buyer, cast.operator):
+        opening = person.get(here).json["price_opening"]
+        committed = hashlib.sha256(bytes.fromhex(opening["salt"]) + canonical.jcs(opening["price"])).hexdigest()
+        assert committed == document["credentialSubject"]["priceCommitment"]
+    for person in (bought.holder, cast.auditor):
+        assert person.get(here).json["price_opening"] is None
 
 
 def test_if_range_continues_only_the_same_file(bought: Bought) -> None:
@@ -254,7 +310,7 @@ def test_a_link_ends_with_the_grant(bought: Bought, status: str, code: str) -> N
 
 def test_a_running_download_is_cut_when_the_key_ends(bought: Bought, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "RECHECK_SECONDS", -1.0)
-    monkeypatch.setattr(storage, "CHUNK", 10)
+    monkeypatch.setattr(downloads, "PIECE", 10)
     url = linked(bought)
     token = url.rpartition("/")[2]
     size = len(stored(bought))
