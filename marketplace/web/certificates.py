@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language, gettext_lazy
@@ -21,6 +22,7 @@ from licensing.grants import certificate, queries
 from licensing.grants.queries import Public
 from licensing.outside import signing
 from licensing.rights import vocabulary
+from marketplace.web import picture
 
 LARGEST: Final = 4 * certificate.LIMIT
 QUESTIONS: Final = ("signature_wrong", "issuer_unknown", "not_issued_here", "issuer_key_revoked")
@@ -72,7 +74,11 @@ def show(request: HttpRequest, grant: str) -> HttpResponse:
         facts = queries.public_facts(grant, at=_now())
     except Refused:
         return render(request, "web/no_certificate.html", {"grant": grant[:60]}, status=404)
-    context = {"facts": facts, "fingerprint": fingerprint(facts), "state": state(facts.status, facts.livemode)}
+    address = f"{settings.PUBLIC_URL}/certificates/{facts.grant}"
+    context = {
+        "facts": facts, "fingerprint": fingerprint(facts), "state": state(facts.status, facts.livemode),
+        "address": address, "code": picture.code(address, title=_("QR code of this page's address")),
+    }  # fmt: skip
     if request.method != "POST":
         return render(request, "web/certificate.html", {**context, "form": Presented()})
     return _verdict(request, "web/certificate.html", context)

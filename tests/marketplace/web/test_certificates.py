@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
+import segno
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 
@@ -57,6 +61,16 @@ def test_the_public_page_says_status_issuer_dates_and_kind(grant: Grant) -> None
     assert key in text.replace(" ", "")
     assert document["issuer"]["name"] in text
     assert document["validFrom"][:10] in text
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "QR code of this"), ("zh-hans", "本页地址的二维码")])
+def test_the_public_page_has_its_address_as_a_code(grant: Grant, language: str, title: str) -> None:
+    text = visitor(language).get(f"/certificates/{grant.name_id}").content.decode()
+    address = f"{settings.PUBLIC_URL}/certificates/{grant.name_id}"
+    drawn = segno.make_qr(address, error="m").svg_inline(scale=4, border=4)
+    assert re.findall(r' d="[^"]+"', drawn)[-1] in text
+    assert title in html.unescape(text)
+    assert f'href="{address}"' in text
 
 
 def test_the_public_page_says_nothing_of_the_parties(grant: Grant) -> None:
