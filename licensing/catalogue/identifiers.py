@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from stdnum import isan as std_isan
 from stdnum import isbn as std_isbn
@@ -30,10 +30,17 @@ CONTAINER_SCHEMES: Final = frozenset({"issn"})
 
 _SPACES = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _DASHES = re.compile(r"[-\u2010-\u2015\u2212\uff0d]")
-_PREFIX = re.compile(
-    r"^(?:urn:)?(?:e-?isbn|isbn(?:-1[03])?|issn|ismn|isrc|iswc|isan|istc|isni|ipi|gtin|doi|orcid|ror):?\s*",
-    re.IGNORECASE,
-)
+# What people write before a number, per scheme: an ISRC of Iceland or the Dominican Republic begins with letters that
+# would be a prefix elsewhere, and its own prefix needs a mark behind it.
+_PREFIXES = {
+    scheme: re.compile(rf"^(?:urn:)?(?:{words}){end}", re.IGNORECASE)
+    for scheme, words, end in (
+        ("isbn", "e-?isbn|isbn(?:-1[03])?", r":?\s*"), ("issn", "e-?issn|issn(?:-l)?", r":?\s*"),
+        ("ismn", "ismn", r":?\s*"), ("isrc", "isrc", r"(?::\s*|\s+)"), ("iswc", "iswc", r":?\s*"),
+        ("isan", "isan", r":?\s*"), ("istc", "istc", r":?\s*"), ("isni", "isni", r":?\s*"), ("ipi", "ipi", r":?\s*"),
+        ("gtin", "gtin(?:-1[234])?|ean", r":?\s*"), ("doi", "doi", r":?\s*"), ("orcid", "orcid", r":?\s*"),
+    )
+}  # fmt: skip
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/\S+")
 _DOI_HOST = re.compile(r"^https?://(?:dx\.|www\.)?doi\.org/", re.IGNORECASE)
 _ORCID_HOST = re.compile(r"^https?://(?:www\.)?orcid\.org/", re.IGNORECASE)
@@ -66,13 +73,13 @@ class _Bad(ValueError):
 def normalise(scheme: str, value: str) -> Identifier:
     """Bring an identifier to its normal form and verify it.
 
-    `scheme` is one of SCHEMES (lower case). ISBN-10 becomes ISBN-13; an `isbn` that starts 979-0 comes back
-    with the scheme
-    `ismn`; a `gtin` that starts 978 or 979-1..9 stays a gtin (the caller decides which it is). Raises nothing for bad
-    values; an unknown scheme comes back invalid with its text kept.
+    `scheme` is one of SCHEMES (lower case). ISBN-10 becomes ISBN-13. A number that names its own scheme comes back
+    with that one: 979-0 is `ismn`, never `isbn`; a `gtin` of 978 or 979 is the ISBN itself; one of 977 is the ISSN
+    of a serial. Raises nothing for bad values; an unknown scheme comes back invalid with its text kept.
     """
     sent = value
     text = unicodedata.normalize("NFKC", value).strip()
+    scheme = _bookland(text) if scheme == "gtin" else scheme
     check = SCHEMES.get(scheme)
     if check is None:
         return Identifier(scheme, sent, text, False, f"unknown scheme {scheme}")
@@ -83,9 +90,11 @@ def normalise(scheme: str, value: str) -> Identifier:
     try:
         normal = check(text)
     except (_Bad, ValidationError) as error:
-        return Identifier(scheme, sent, _compact(text), False, _sentence(error))
+        return Identifier(scheme, sent, _compact(text, scheme), False, _sentence(error))
     if scheme == "isbn" and normal.startswith("9790"):
         return Identifier("ismn", sent, normal, True, "")
+    if scheme == "gtin" and normal.startswith("977") and len(normal) == 13:
+        return Identifier("issn", sent, normal[3:10] + std_issn.calc_check_digit(normal[3:10]), True, "")
     return Identifier(scheme, sent, normal, True, "")
 
 
@@ -95,7 +104,7 @@ def restore_isbn_zeros(text: str) -> str | None:
     Only 6 to 9 characters are considered; the padding to ten is unique, so a fit is a proof by check digit, not a guess
     among several.
     """
-    digits = _compact(text)
+    digits = _compact(text, "isbn")
     if not 6 <= len(digits) <= 9 or not re.fullmatch(r"\d+[\dX]", digits):
         return None
     padded = digits.rjust(10, "0")
@@ -113,8 +122,16 @@ def _sentence(error: Exception) -> str:
     return known.get(name) or str(error)
 
 
-def _compact(text: str) -> str:
-    return _DASHES.sub("", _SPACES.sub("", _PREFIX.sub("", text))).upper()
+def _bookland(text: str) -> str:
+    """The scheme of a GTIN: books and sheet music have their own numbers inside it."""
+    digits = _compact(text, "gtin")
+    digits = digits[1:] if len(digits) == 14 and digits[0] == "0" else digits
+    return "isbn" if len(digits) == 13 and digits.startswith(("978", "979")) else "gtin"
+
+
+def _compact(text: str, scheme: str) -> str:
+    prefix = _PREFIXES.get(scheme)
+    return _DASHES.sub("", _SPACES.sub("", prefix.sub("", text) if prefix else text)).upper()
 
 
 def _ascii(text: str) -> str:
@@ -124,9 +141,11 @@ def _ascii(text: str) -> str:
 
 
 def _isbn(text: str) -> str:
-    compact = _ascii(_compact(text))
+    compact = _ascii(_compact(text, "isbn"))
     if re.fullmatch(r"\d\.\d+E\+?\d+", compact) or re.fullmatch(r"\d+\.0", compact):
         raise _Bad("a spreadsheet changed it into a number")
+    if len(compact) == 14 and compact[0] == "0":
+        compact = compact[1:]  # a GTIN-14 of a single copy
     if len(compact) not in (10, 13):
         raise _Bad(f"it has {len(compact)} characters, not 10 or 13")
     if compact.startswith("9790"):
@@ -135,33 +154,34 @@ def _isbn(text: str) -> str:
 
 
 def _ismn(text: str) -> str:
-    compact = _ascii(_compact(text))
+    compact = _ascii(_compact(text, "ismn"))
     return str(std_ismn.to_ismn13(std_ismn.validate(compact)))
 
 
 def _issn(text: str) -> str:
-    return str(std_issn.validate(_ascii(_compact(text))))
+    return str(std_issn.validate(_ascii(_compact(text, "issn"))))
 
 
 def _isrc(text: str) -> str:
-    return str(std_isrc.validate(_ascii(_compact(text))))
+    return str(std_isrc.validate(_ascii(_compact(text, "isrc"))))
 
 
 def _isan(text: str) -> str:
-    return str(std_isan.validate(_ascii(_compact(text)), strip_check_digits=True))
+    number = str(std_isan.validate(_ascii(_compact(text, "isan")), strip_check_digits=True))
+    return number[:16] if number[16:] == "00000000" else number  # version 0 is the work itself
 
 
 def _isni(text: str) -> str:
-    return str(std_isni.validate(_ascii(_compact(_ISNI_HOST.sub("", text)))))
+    return str(std_isni.validate(_ascii(_compact(_ISNI_HOST.sub("", text), "isni"))))
 
 
 def _orcid(text: str) -> str:
-    compact = str(std_isni.validate(_ascii(_compact(_ORCID_HOST.sub("", text)))))
+    compact = str(std_isni.validate(_ascii(_compact(_ORCID_HOST.sub("", text), "orcid"))))
     return "-".join(compact[i : i + 4] for i in range(0, 16, 4))
 
 
 def _gtin(text: str) -> str:
-    compact = _ascii(_compact(text))
+    compact = _ascii(_compact(text, "gtin"))
     if not compact.isdigit():
         raise _Bad("it contains characters that do not belong there")
     if len(compact) not in (8, 12, 13, 14):
@@ -176,7 +196,7 @@ def _gtin(text: str) -> str:
 
 
 def _iswc(text: str) -> str:
-    compact = _ascii(_compact(text)).replace(".", "")
+    compact = _ascii(_compact(text, "iswc")).replace(".", "")
     match = _ISWC.fullmatch(compact)
     if match is None:
         raise _Bad("an ISWC is T, nine digits and a check digit")
@@ -187,7 +207,7 @@ def _iswc(text: str) -> str:
 
 
 def _istc(text: str) -> str:
-    compact = _ascii(_compact(text))
+    compact = _ascii(_compact(text, "istc"))
     if not _ISTC.fullmatch(compact):
         raise _Bad("an ISTC is sixteen hexadecimal characters")
     total = sum(int(digit, 16) * _ISTC_WEIGHTS[index % 4] for index, digit in enumerate(compact[:15]))
@@ -197,7 +217,7 @@ def _istc(text: str) -> str:
 
 
 def _ipi(text: str) -> str:
-    compact = _ascii(_compact(text)).replace(".", "")
+    compact = _ascii(_compact(text, "ipi")).replace(".", "")
     if not compact.isdigit() or not 9 <= len(compact) <= 11:
         raise _Bad("an IPI name number has 9 to 11 digits")
     full = compact.rjust(11, "0")
@@ -221,7 +241,9 @@ def _ror(text: str) -> str:
 
 
 def _doi(text: str) -> str:
-    bare = _PREFIX.sub("", _DOI_HOST.sub("", text)).strip()
+    bare = _PREFIXES["doi"].sub("", text).strip()
+    if _DOI_HOST.match(bare):
+        bare = unquote(_DOI_HOST.sub("", bare))
     if not _DOI.fullmatch(bare):
         raise _Bad("a DOI is 10., a registrant and / with a suffix")
     # Only ASCII letters fold in a DOI (ISO 26324, 4.2); str.lower would also fold others.

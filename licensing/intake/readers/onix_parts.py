@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
-from licensing.catalogue.identifiers import Identifier
+from licensing.catalogue.identifiers import CONTAINER_SCHEMES, Identifier
 from licensing.intake.readers import values
 from licensing.intake.readers.onix_tags import Element, every, first_of, own_text, text
 from licensing.intake.readers.outcomes import Notes
@@ -15,24 +15,36 @@ from licensing.intake.record import Contributor, DateFact, Level, RecordIdentifi
 # own:<code>:<value>.
 _SCHEMES: Final[Mapping[str, str]] = {
     "01": "own", "02": "isbn", "03": "gtin", "04": "gtin", "05": "ismn", "06": "doi", "14": "gtin", "15": "isbn",
-    "22": "uri", "25": "ismn", "26": "doi",
+    "22": "uri", "25": "ismn", "26": "doi", "34": "gtin",
 }  # fmt: skip
-_COLLECTION: Final[Mapping[str, str]] = {"01": "own", "02": "issn", "06": "doi", "15": "isbn", "22": "uri", "29": "own"}
+_COLLECTION: Final[Mapping[str, str]] = {
+    "01": "own", "02": "issn", "06": "doi", "15": "isbn", "22": "uri", "38": "issn",
+}  # fmt: skip
 _WORK: Final[Mapping[str, str]] = {
-    "01": "own", "02": "isbn", "06": "doi", "11": "istc", "15": "isbn", "18": "isrc", "22": "uri",
+    "01": "own", "02": "isbn", "06": "doi", "11": "istc", "15": "isbn", "18": "isrc", "19": "isan", "31": "doi",
 }  # fmt: skip
-_NAME: Final[Mapping[str, str]] = {"01": "own", "16": "isni", "21": "orcid"}
+_NAME: Final[Mapping[str, str]] = {"01": "own", "02": "own", "16": "isni", "21": "orcid", "39": "ipi", "40": "ror"}
 # List 19
 _UNNAMED: Final[Mapping[str, str]] = {
     "01": "unknown", "02": "anonymous", "03": "et_al", "04": "various", "05": "synthesised_voice",
     "06": "synthesised_voice", "07": "synthesised_voice", "08": "synthesised_voice", "09": "ai",
 }  # fmt: skip
-# Lists 51 (related products) and 164 (related works); the names are ours.
+# Lists 51 (related products) and 164 (related works); the names are ours. What a work is made from is an underlying
+# work of it whichever of the two says so: `derived_from` and `source_of` are the same statement from both ends.
 _PRODUCT_RELATIONS: Final[Mapping[str, str]] = {
     "01": "includes", "02": "part_of", "03": "replaces", "05": "replaced_by", "06": "alternative_format",
-    "13": "based_on_print", "27": "available_as_electronic",
+    "13": "based_on_print", "27": "available_as_electronic", "42": "edition_of", "43": "adaptation_of",
+    "44": "adapted_as",
 }  # fmt: skip
-_WORK_RELATIONS: Final[Mapping[str, str]] = {"01": "manifestation_of", "02": "derived_from", "03": "source_of"}
+_WORK_RELATIONS: Final[Mapping[str, str]] = {
+    "01": "manifestation_of", "06": "manifestation_of", "02": "derived_from", "03": "source_of",
+    "21": "adaptation_of", "22": "edition_of", "23": "adaptation_of", "24": "edition_of", "25": "adaptation_of",
+    "26": "edition_of", "27": "edition_of", "28": "edition_of", "29": "translation_of", "30": "adaptation_of",
+    "31": "edition_of",
+    "41": "adapted_as", "42": "revised_as", "43": "adapted_as", "44": "revised_as", "45": "adapted_as",
+    "46": "revised_as", "47": "revised_as", "48": "revised_as", "49": "translated_as", "50": "adapted_as",
+    "51": "revised_as",
+}  # fmt: skip
 _D: Final = "DescriptiveDetail/"
 
 
@@ -45,8 +57,6 @@ def _identifier(element: Element, code_path: str, schemes: Mapping[str, str], no
         value = f"{code}:{value}"
     elif scheme == "own" and (kind := text(element, "IDTypeName")):
         value = f"{kind}:{value}"
-    if scheme == "gtin" and value[:3] in ("978", "979") and len(value) == 13:
-        scheme = "isbn"  # a Bookland GTIN is the ISBN itself
     return notes.identifier(scheme, value, f"{element.tag}/IDValue", line=line_of(element, notes))
 
 
@@ -71,7 +81,8 @@ def identifiers(product: Element, notes: Notes, *, is_set: bool) -> tuple[Record
         for element in product.iterfind(path):
             made = _identifier(element, code_path, schemes, notes)
             if made is not None:
-                found.setdefault((level, made.scheme, made.value), RecordIdentifier(made, level))
+                held: Level = "container" if made.scheme in CONTAINER_SCHEMES else level
+                found.setdefault((held, made.scheme, made.value), RecordIdentifier(made, held))
     for item in _plain(product, notes):
         found.setdefault((item.level, item.identifier.scheme, item.identifier.value), item)
     return tuple(found.values())
@@ -89,8 +100,7 @@ def _plain(product: Element, notes: Notes) -> Iterator[RecordIdentifier]:
     for path, scheme, level in plain:
         value = text(product, path)
         if value:
-            kind = "isbn" if scheme == "gtin" and value.startswith(("978", "979")) else scheme
-            yield RecordIdentifier(notes.identifier(kind, value, path), level)
+            yield RecordIdentifier(notes.identifier(scheme, value, path), level)
 
 
 def titles(product: Element) -> tuple[str, str, str]:
@@ -190,7 +200,9 @@ def _life(element: Element, notes: Notes, role: str, old_role: str) -> DateFact 
 
 
 def dated(product: Element, notes: Notes, *roles: str) -> DateFact | None:
-    """The publishing date with the earliest of the roles (List 163: 01 publication, 11 first publication)."""
+    """The publishing date with the earliest of the roles (List 163: 01 publication, 37 its year, 11 first publication
+    of the work that is in the product).
+    """
     found = [(text(one, "PublishingDateRole"), one) for one in product.iterfind("PublishingDetail/PublishingDate")]
     date = first_of(found, *roles)
     if date is None:
