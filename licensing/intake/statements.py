@@ -76,6 +76,13 @@ WHERE d.fact ? 'from' AND NOT EXISTS (
 """,
 )
 
+# A record names the country of its own edition: that of the first publication only where the two are the same.
+_COUNTRY: Final = (
+    "CASE WHEN f->'first_publication_date'->>'from' <= f->'publication_date'->>'to' "
+    "AND f->'first_publication_date'->>'to' >= f->'publication_date'->>'from' "
+    "THEN left(coalesce(f->>'publication_country', ''), 6) ELSE '' END"
+)
+
 # Column of a work -> its value out of the record `f`. Declarations left open inherit the catalogue's.
 WORK: Final[Mapping[str, str]] = {
     "title": "coalesce(f->>'title', '')",
@@ -87,8 +94,7 @@ WORK: Final[Mapping[str, str]] = {
     "FROM jsonb_array_elements(f->'subjects') s)",
     "published_not_before": "(f->'first_publication_date'->>'from')::date",
     "published_not_after": "(f->'first_publication_date'->>'to')::date",
-    "published_country": "CASE WHEN f->'first_publication_date' ? 'from' THEN coalesce(f->>'publication_country', '') "
-    "ELSE '' END",
+    "published_country": _COUNTRY,
     "contributors_complete": "CASE WHEN f ? 'no_contributors' THEN true END",
     "contributors_evidence": "CASE WHEN f ? 'no_contributors' THEN 'the sender states that there are none' ELSE '' END",
     "origin": "f->>'origin'",
@@ -193,10 +199,9 @@ DELETE FROM licensing_fact WHERE id IN (
     """
 INSERT INTO licensing_fact (work_id, kind, not_before, not_after, place, source, recorded_at)
 SELECT work_id, 'publication', (f->'first_publication_date'->>'from')::date, (f->'first_publication_date'->>'to')::date,
-  left(coalesce(f->>'publication_country', ''), 6),
-  'record ' || ref || ': ' || coalesce(f->'first_publication_date'->>'source', ''), %(at)s
+  @country, 'record ' || ref || ': ' || coalesce(f->'first_publication_date'->>'source', ''), %(at)s
 FROM licet_touched WHERE f->'first_publication_date' ? 'from'
-""",
+""".replace("@country", _COUNTRY),
 )
 
 # A note beside both, without any effect: the same identifier in another organisation's catalogue.
@@ -224,24 +229,34 @@ UPDATE licensing_importrecord r SET work_id = b.work_id, record = NULL FROM lice
 """,
 )
 
-# After the last batch, when every work is there: what is part, translation or adaptation of what.
+# After the last batch, when every work is there: what is part, translation, adaptation or revision of what. Either end
+# may say it ("turned": this work is the source). A derivation of no stated kind is a translation between languages.
 RELATIONS: Final = """
 INSERT INTO licensing_workrelation (work_id, of_id, kind, added_matter)
-SELECT DISTINCT said.work_id, said.of_id, CASE said.kind
+SELECT DISTINCT a.id, b.id, CASE said.kind
     WHEN 'derived_from' THEN CASE WHEN split_part(a.language, '-', 1) = split_part(b.language, '-', 1)
       THEN 'adaptation_of' ELSE 'translation_of' END
     ELSE said.kind END, false
 FROM (
-  SELECT r.work_id, oe.work_id AS of_id, rel->>'kind' AS kind
+  SELECT k.kind, CASE WHEN k.turned THEN oe.work_id ELSE r.work_id END AS work_id,
+    CASE WHEN k.turned THEN r.work_id ELSE oe.work_id END AS of_id
   FROM licensing_importrecord r,
     LATERAL (SELECT e.record FROM licensing_edition e WHERE e.work_id = r.work_id AND e.record_ref = r.ref LIMIT 1) e,
-    jsonb_array_elements(e.record->'relations') rel, jsonb_array_elements(rel->'ids') one,
+    jsonb_array_elements(e.record->'relations') rel
+    JOIN (VALUES ('part_of', 'part_of', false), ('includes', 'part_of', true), ('derived_from', 'derived_from', false),
+      ('source_of', 'derived_from', true), ('translation_of', 'translation_of', false),
+      ('translated_as', 'translation_of', true), ('adaptation_of', 'adaptation_of', false),
+      ('adapted_as', 'adaptation_of', true), ('edition_of', 'edition_of', false), ('revised_as', 'edition_of', true)
+    ) k (said, kind, turned) ON k.said = rel->>'kind',
+    jsonb_array_elements(rel->'ids') one,
     LATERAL (SELECT x.work_id FROM licensing_identifier i JOIN licensing_edition x ON x.id = i.edition_id
       WHERE i.scheme = one->>'scheme' AND i.value = one->>'value' AND i.valid
-        AND x.organisation_id = %(organisation)s AND x.livemode = %(livemode)s OFFSET 0) oe
+        AND x.organisation_id = %(organisation)s AND x.livemode = %(livemode)s
+      UNION SELECT w.id FROM licensing_work w
+      WHERE one->>'scheme' = 'own' AND w.own_id = one->>'value' AND w.catalogue_id + 0 = %(catalogue)s
+      OFFSET 0) oe
   WHERE r.record_import_id = %(import)s AND r.outcome IN ('new', 'changed', 'erased') AND (one->>'valid')::boolean
-    AND rel->>'kind' IN ('part_of', 'derived_from', 'translation_of', 'adaptation_of', 'edition_of')
 ) said JOIN licensing_work a ON a.id = said.work_id JOIN licensing_work b ON b.id = said.of_id
-WHERE said.work_id <> said.of_id
+WHERE a.id <> b.id
 ON CONFLICT DO NOTHING
 """

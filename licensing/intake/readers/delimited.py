@@ -34,8 +34,8 @@ _FOREIGN: Final[Mapping[str, str]] = {
     "creator": "authors", "creators": "authors", "作者": "authors", "translator": "translators",
     "translators": "translators", "译者": "translators", "出版社": "publisher", "pub_date": "publication_date",
     "published": "publication_date", "publication_year": "publication_date", "year": "publication_date",
-    "出版日期": "publication_date", "original_publication_year": "first_publication_date",
-    "country": "publication_country", "subject": "subjects", "keywords": "subjects", "主题": "subjects",
+    "出版日期": "publication_date", "country": "publication_country", "subject": "subjects", "keywords": "subjects",
+    "主题": "subjects", "original_publication_year": "original_date",
     "license": "licence", "许可": "licence", "file": "content_file", "filename": "content_file", "url": "uri",
 }  # fmt: skip
 _NAME_COLUMNS: Final[Mapping[str, str]] = {"authors": "author", "translators": "translator"}
@@ -236,6 +236,10 @@ def _cell(draft: Draft, column: str, name: str, cell: str, shape: str, notes: No
         draft.contributors.extend(plain.names(cell.split(separator), _NAME_COLUMNS[column], name))
     elif column == "contributors":
         draft.contributors.extend(plain.contributors_text(cell, notes))
+    elif column == "original_date":
+        # When the original came out says nothing about this text, which may be a translation: looked at, kept aside.
+        notes.date(cell, name)
+        draft.extra.update({name: cell} if cell else {})
     elif column == "subjects":
         draft.subjects.extend(plain.subjects_text(cell))
     else:

@@ -43,21 +43,27 @@ _ENTITIES: Final[Mapping[str, str]] = {
 }
 # List 1
 _NOTIFICATIONS: Final[Mapping[str, Notification]] = {
-    "01": "new", "02": "new", "03": "new", "04": "update", "05": "delete", "08": "new", "09": "new", "88": "ignored",
-    "89": "ignored",
+    "01": "new", "02": "new", "03": "new", "04": "update", "05": "delete", "08": "new", "09": "new", "12": "ignored",
+    "13": "ignored", "14": "ignored", "88": "ignored", "89": "ignored",
 }  # fmt: skip
+_SUPPLY_ONLY: Final = frozenset({"12", "13", "14"})
+# The fields of each block. What a full record leaves out is gone: somebody who was named anonymous and now has a name
+# must not stay both.
 _DESCRIPTIVE: Final = frozenset(
-    {"title", "subtitle", "original_title", "language", "form", "contributors", "subjects", "measures"}
-)
+    {"title", "subtitle", "original_title", "language", "original_language", "form", "contributors", "no_contributors",
+     "subjects", "measures", "licences", "signals"}
+)  # fmt: skip
 _PUBLISHING: Final = frozenset(
-    {"publisher", "imprint", "publication_date", "first_publication_date", "publication_country", "sales_rights"}
-)
-_FULL: Final = _DESCRIPTIVE | _PUBLISHING | {"relations", "licences", "signals", "identifiers"}
+    {"publisher", "imprint", "publication_date", "first_publication_date", "publication_country", "sales_rights",
+     "publishing_status"}
+)  # fmt: skip
 _BLOCKS: Final[Mapping[str, frozenset[str]]] = {
-    "DescriptiveDetail": _DESCRIPTIVE | {"licences", "signals"},
+    "DescriptiveDetail": _DESCRIPTIVE,
+    "CollateralDetail": frozenset({"content_file"}),
     "PublishingDetail": _PUBLISHING,
     "RelatedMaterial": frozenset({"relations"}),
 }
+_FULL: Final = frozenset({"identifiers", "origin"}).union(*_BLOCKS.values())
 
 
 @dataclass(slots=True)
@@ -175,7 +181,8 @@ def _product(product: Element, frame: Frame, notes: Notes, defaults: _Defaults) 
     notification, code = _notification(product, notes)
     composition = text(product, "DescriptiveDetail/ProductComposition")
     form, form_sent = rights.form(product)
-    is_set = composition in ("10", "11") or form_sent[:2] in ("WW", "WX", "SA", "SB", "SC")
+    # Lists 2 and 150: several components, packs; 2.1 says it by form alone
+    is_set = composition in ("10", "11", "30", "31") or form_sent[:2] in ("WW", "WX") or form_sent[:1] == "S"
     title, subtitle, original = parts.titles(product)
     people = parts.contributors(product, notes)
     origin, origin_evidence = rights.origin(product, people, notes)
@@ -214,14 +221,14 @@ def _published(product: Element, notes: Notes, record: Record) -> Record:
     if status in ("05", "07"):
         notes.add("possible_reversion", path="PublishingStatus", seen=status)
     old = notes.date(text(product, "PublicationDate"), "PublicationDate")
-    first_year = notes.date(text(product, "YearFirstPublished"), "YearFirstPublished")
     country = text(product, "PublishingDetail/CountryOfPublication", "CountryOfPublication")
     return replace(
         record,
         publisher=text(product, "PublishingDetail/Publisher/PublisherName", "Publisher/PublisherName", "PublisherName"),
         imprint=text(product, "PublishingDetail/Imprint/ImprintName", "Imprint/ImprintName", "ImprintName"),
-        publication_date=parts.dated(product, notes, "01") or old,
-        first_publication_date=parts.dated(product, notes, "11", "20") or first_year,
+        publication_date=parts.dated(product, notes, "01", "37") or old,
+        # Of this text: not when a translation's original (20) or any edition (2.1's YearFirstPublished) came out
+        first_publication_date=parts.dated(product, notes, "11"),
         publication_country=notes.country(country, "CountryOfPublication"),
         publishing_status=status,
     )
@@ -269,6 +276,8 @@ def _notification(product: Element, notes: Notes) -> tuple[Notification, str]:
         notes.add(
             "notification_unknown", path="NotificationType", seen=code, expected=", ".join(sorted(_NOTIFICATIONS))
         )
+    elif code in _SUPPLY_ONLY:
+        notes.add("notification_supply", path="NotificationType", seen=code)
     elif known == "ignored":
         notes.add("notification_ignored", path="NotificationType", seen=code)
     elif code in ("08", "09"):

@@ -24,24 +24,48 @@ from licensing.intake.record import (
 
 _D: Final = "DescriptiveDetail/"
 # List 46: sales rights; True = for sale. Codes not listed stay None.
-_FOR_SALE: Final[Mapping[str, bool]] = {"01": True, "02": True, "03": False, "04": False, "05": False, "06": False,
-                                        "07": True, "08": True}  # fmt: skip
+_FOR_SALE: Final[Mapping[str, bool]] = {
+    "01": True, "02": True, "03": False, "04": False, "05": False, "06": False, "07": True, "08": True,
+}  # fmt: skip
 # List 27, the schemes met most; others become onix:<code>.
 _SUBJECTS: Final[Mapping[str, str]] = {
     "01": "ddc", "03": "lcc", "04": "lcsh", "10": "bisac", "12": "bic", "20": "keyword", "26": "wgs", "29": "clil",
     "93": "thema", "24": "own",
 }  # fmt: skip
+# List 81: what a digital product mainly holds; what is left out (games, advertising, blank pages) says no form.
+_CONTENT: Final[Mapping[str, str]] = {
+    "01": "audio", "02": "audio", "03": "audio", "04": "audio", "13": "audio", "52": "audio", "53": "audio",
+    "06": "video", "25": "video", "26": "video", "27": "video", "28": "video", "50": "video",
+    "07": "image", "12": "image", "18": "image", "19": "image", "08": "code", "09": "dataset", "33": "dataset",
+    "10": "book", "11": "score",
+}  # fmt: skip
+# Lists 150 and 7: by the whole code, else by its first letter.
+_FORMS: Final[Mapping[str, str]] = {
+    "A": "audio", "B": "book", "C": "image", "F": "image", "FB": "video", "FF": "video", "PI": "score", "PK": "image",
+    "PN": "image", "PO": "image", "PQ": "image", "S": "book", "V": "video",
+}  # fmt: skip
 _TEXT_ROLES: Final = frozenset({"author", "creator", "added_matter", "adaptor", "translator", "editor", "abridger"})
 
 
 def licences(product: Element, notes: Notes) -> tuple[LicenceAssertion, ...]:
-    """Every EpubLicense: its name and the links of its expressions (List 218 20/21 are ODRL)."""
+    """Every EpubLicense that is given with the product and without an end: its name and the links of its expressions.
+
+    Licences that may be had separately (List 218 03, 04, 21) are offers and give nothing; one with an end (List 260 15,
+    24) is no open licence and is only noted.
+    """
     found: list[LicenceAssertion] = []
     for licence in every(product, _D + "EpubLicense"):
-        links = [text(one, "EpubLicenseExpressionLink") for one in licence.iterfind("EpubLicenseExpression")]
-        dates = [one for one in licence.iterfind("EpubLicenseDate") if text(one, "EpubLicenseDateRole") == "14"]
-        start = notes.date(text(dates[0], "Date"), "EpubLicense/EpubLicenseDate") if dates else None
+        dates = {text(one, "EpubLicenseDateRole"): text(one, "Date") for one in licence.iterfind("EpubLicenseDate")}
         name = text(licence, "EpubLicenseName")
+        if dates.keys() & {"15", "24"}:
+            notes.add("licence_limited", line=line_of(licence, notes), path="EpubLicense", seen=name)
+            continue
+        links = [
+            text(one, "EpubLicenseExpressionLink")
+            for one in licence.iterfind("EpubLicenseExpression")
+            if text(one, "EpubLicenseExpressionType") not in ("03", "04", "21")
+        ]
+        start = notes.date(dates.get("14", ""), "EpubLicense/EpubLicenseDate")
         found.extend(
             LicenceAssertion(name, link, "whole", start, "onix:EpubLicense") for link in links or [""] if name or link
         )
@@ -140,12 +164,11 @@ def _measure(value: str, unit: str, source: str) -> MeasureHint | None:
 def origin(product: Element, people: Sequence[Contributor], notes: Notes) -> tuple[Origin, str]:
     """What the record says about AI, and the words it says it with.
 
-    An unnamed AI (List 19 code 09) as the only one behind the text is synthetic, beside people ai_assisted; a
-    synthesised
-    voice is ai_assisted. Website roles 55 and 56 (no AI content, certified or declared) say human. Both together say
-    nothing: unknown, with a note.
+    An unnamed AI (List 19 code 09) as the only one behind the text is synthetic, beside people ai_assisted; its cover
+    says nothing about the text. A synthesised voice is ai_assisted. Website roles 55 and 56 (no AI content, certified
+    or declared) say human. Both together say nothing: unknown, with a note.
     """
-    machine = [one for one in people if one.unnamed == "ai"]
+    machine = [one for one in people if one.unnamed == "ai" and one.role not in ("cover_artist", "designer")]
     voice = [one for one in people if one.unnamed == "synthesised_voice"]
     denied = sorted(set(_denials(product)))
     if denied and machine:
@@ -172,15 +195,11 @@ def form(product: Element) -> tuple[str, str]:
     content = text(product, _D + "PrimaryContentType")
     detail = [own_text(one) for one in every(product, _D + "ProductFormDetail", "ProductFormDetail")]
     sent = " ".join(part for part in (code, content, *detail) if part)
-    by_content = {"01": "audio", "02": "audio", "03": "audio", "04": "audio", "05": "audio", "06": "audio", "07":
-    "image",
-                  "10": "book", "11": "score", "12": "image", "18": "image", "33": "code", "34": "dataset"}  # fmt: skip
-    if content in by_content and code[:1] in ("D", "E", "L", "S", ""):
-        return by_content[content], sent
+    if content in _CONTENT and code[:1] in ("D", "E", "L", "S", ""):
+        return _CONTENT[content], sent
     if code[:1] in ("D", "E", "L"):
         return ("audio" if any(one.startswith("A1") for one in detail) else "book"), sent
-    letters = {"A": "audio", "B": "book", "C": "image", "F": "video", "P": "book", "V": "video"}
-    return letters.get(code[:1], "other"), sent
+    return _FORMS.get(code) or _FORMS.get(code[:1], "other"), sent
 
 
 def training_file(product: Element) -> str:

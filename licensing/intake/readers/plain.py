@@ -40,6 +40,7 @@ OPTIONAL: Final = (
     "licence_start", "no_contributors",
 )  # fmt: skip
 IDENTIFIER_COLUMNS: Final = frozenset(SCHEMES) - {"own", "isni", "orcid", "ipi", "ror"} | {"isbn13"}
+_NO_FIELDS: Final = frozenset({"ref", "notification", "licence_layer", "licence_start", "original_date"})
 _DAMAGED: Final = re.compile(r"[\d.,]+E\+?\d+", re.IGNORECASE)
 _DECIMAL: Final = re.compile(r"([\dX-]+)\.0+", re.IGNORECASE)
 _SPLIT: Final = re.compile(r"[;\uff1b\n]")
@@ -116,7 +117,7 @@ def _sent(draft: Draft) -> frozenset[str]:
     names = {renamed.get(name, name) for name in draft.sent}
     if names & IDENTIFIER_COLUMNS:
         names.add("identifiers")
-    return frozenset(names - IDENTIFIER_COLUMNS - {"ref", "notification", "licence_layer", "licence_start"})
+    return frozenset(names - IDENTIFIER_COLUMNS - _NO_FIELDS)
 
 
 def _derived(draft: Draft, title: str, language: str, contributors: tuple[Contributor, ...], notes: Notes) -> str:

@@ -83,8 +83,18 @@ def test_spreadsheet_damage_is_said(tmp_path: Path, isbn: str, code: str, matchi
 def test_a_negative_year_is_kept_and_not_used(tmp_path: Path) -> None:
     record, found = only(read(tmp_path, "own_id,title,original_publication_year\na,T,-720.0\n"))
     assert found == {"date_before_common_era"}
+    assert record.extra == {"original_publication_year": "-720.0"}
+    record, _ = only(read(tmp_path, "own_id,title,first_publication_date\na,T,-720.0\n"))
     assert record.first_publication_date is not None
     assert (record.first_publication_date.sent, record.first_publication_date.not_after) == ("-720.0", None)
+
+
+def test_the_year_of_an_original_is_not_that_of_this_text(tmp_path: Path) -> None:
+    """A list of books gives the same year for every translation of a classic."""
+    record, found = only(read(tmp_path, "own_id,title,original_publication_year\na,T,1869.0\n"))
+    assert (record.first_publication_date, record.publication_date) == (None, None)
+    assert found == {"number_decimal"}
+    assert record.erased == frozenset()
 
 
 def test_a_broken_row_costs_itself(tmp_path: Path) -> None:

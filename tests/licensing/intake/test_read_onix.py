@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import Refused
+from licensing.intake import flat
 from licensing.intake.readers import reading
 from licensing.intake.record import Outcome
 
@@ -194,3 +195,103 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, noise: bytes, place: int,
     except Refused:
         return
     assert outcomes
+
+
+def publishing(dates: str) -> str:
+    detail = f"<PublishingDetail>{dates}</PublishingDetail></Product>"
+    return message(product().replace("</Product>", detail))
+
+
+def test_the_year_of_an_original_is_not_that_of_its_translation(tmp_path: Path) -> None:
+    def date(role: str, year: str) -> str:
+        return f"<PublishingDate><PublishingDateRole>{role}</PublishingDateRole><Date>{year}</Date></PublishingDate>"
+
+    (outcome,) = read(tmp_path, publishing(date("20", "1869") + date("01", "2010")))
+    assert outcome.record is not None
+    assert outcome.record.first_publication_date is None
+    (outcome,) = read(tmp_path, publishing(date("20", "1869") + date("11", "1922")))
+    assert outcome.record is not None
+    assert outcome.record.first_publication_date is not None
+    assert outcome.record.first_publication_date.sent == "1922"
+
+
+def test_a_full_record_without_a_statement_takes_it_back(tmp_path: Path) -> None:
+    """Nobody stays anonymous, without contributors or translated because an earlier record said so."""
+    (outcome,) = read(tmp_path, message(product()))
+    assert outcome.record is not None
+    erased = flat.flatten(outcome.record)["erase"]
+    assert {"no_contributors", "original_language", "origin", "content_file"} <= set(erased)
+    (outcome,) = read(tmp_path, message(product(kind="04")))
+    assert outcome.record is not None
+    assert "no_contributors" in outcome.record.erased
+    assert not outcome.record.sent & {"origin", "content_file", "publisher"}
+
+
+def licence(kind: str = "02", date: str = "") -> str:
+    return (
+        "<EpubLicense><EpubLicenseName>CC BY 4.0</EpubLicenseName><EpubLicenseExpression><EpubLicenseExpressionType>"
+        f"{kind}</EpubLicenseExpressionType><EpubLicenseExpressionLink>https://creativecommons.org/licenses/by/4.0/"
+        f"</EpubLicenseExpressionLink></EpubLicenseExpression>{date}</EpubLicense>"
+    )
+
+
+def test_only_a_licence_given_for_good_is_taken_over(tmp_path: Path) -> None:
+    until = "<EpubLicenseDate><EpubLicenseDateRole>15</EpubLicenseDateRole><Date>20300101</Date></EpubLicenseDate>"
+    given, separate, ending = read(
+        tmp_path,
+        message(
+            product("a", extra=licence()), product("b", extra=licence("21"), isbn="9780306406157"),
+            product("c", extra=licence(date=until), isbn="9781861972712"),
+        ),
+    )  # fmt: skip
+    links = [[one.url for one in outcome.record.licences] for outcome in (given, separate, ending) if outcome.record]
+    assert links == [["https://creativecommons.org/licenses/by/4.0/"], [""], []]
+    assert "licence_limited" in codes(ending)
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "ours"),
+    [
+        ("EA", "10", "book"), ("EA", "01", "audio"), ("EA", "06", "video"), ("EA", "09", "dataset"),
+        ("EA", "08", "code"), ("EA", "34", "book"), ("EA", "05", "book"), ("PI", "", "score"), ("PK", "", "image"),
+        ("ZE", "", "other"),
+        ("AJ", "01", "audio"), ("BB", "", "book"), ("VI", "", "video"), ("PF", "", "other"),
+    ],
+)  # fmt: skip
+def test_forms_by_content_and_carrier(tmp_path: Path, form: str, content: str, ours: str) -> None:
+    main = f"<PrimaryContentType>{content}</PrimaryContentType>" if content else ""
+    sent = product(extra=main).replace(">EA<", f">{form}<")
+    (outcome,) = read(tmp_path, message(sent))
+    assert outcome.record is not None
+    assert outcome.record.form == ours
+
+
+def test_a_supply_update_is_ignored_and_a_pack_names_its_contents(tmp_path: Path) -> None:
+    (outcome,) = read(tmp_path, message(product(kind="12")))
+    assert (outcome.loadable, codes(outcome)) == (False, {"notification_supply"})
+    pack = product().replace("<ProductComposition>00<", "<ProductComposition>31<")
+    (outcome,) = read(tmp_path, message(pack))
+    assert outcome.record is not None
+    assert (outcome.record.composition, outcome.record.matching) == ("set", ())
+
+
+def test_people_bring_the_ids_of_rights_societies_and_institutions(tmp_path: Path) -> None:
+    ids = "".join(
+        f"<NameIdentifier><NameIDType>{kind}</NameIDType><IDValue>{value}</IDValue></NameIdentifier>"
+        for kind, value in (("39", "00014107338"), ("40", "05dxps055"))
+    )
+    sent = f"<Contributor><ContributorRole>A01</ContributorRole>{ids}<PersonName>Ada</PersonName></Contributor>"
+    (outcome,) = read(tmp_path, message(product(extra=sent)))
+    assert outcome.record is not None
+    found = [(one.scheme, one.value, one.valid) for one in outcome.record.contributors[0].identifiers]
+    assert found == [("ipi", "00014107338", True), ("ror", "05dxps055", True)]
+
+
+def test_a_cover_made_by_a_machine_says_nothing_about_the_text(tmp_path: Path) -> None:
+    def people(role: str) -> str:
+        author = "<Contributor><ContributorRole>A01</ContributorRole><PersonName>Ada</PersonName></Contributor>"
+        machine = f"<ContributorRole>{role}</ContributorRole><UnnamedPersons>09</UnnamedPersons>"
+        return message(product(extra=f"{author}<Contributor>{machine}</Contributor>"))
+
+    assert [one.record.origin for one in read(tmp_path, people("A36")) if one.record] == ["unknown"]
+    assert [one.record.origin for one in read(tmp_path, people("B06")) if one.record] == ["ai_assisted"]
