@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from iscc_lib import gen_text_code_v0
-
 from accounts import audit
-from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.unit import Actor, unit
-from licensing.catalogue.measure import measure
+from licensing.catalogue import texts
 from licensing.catalogue.models import Asset, Work
 from licensing.outside import storage
 
-LARGEST = 512 * 1024 * 1024
+LARGEST = 128 << 20
+"""Bytes of a text: forty times "War and Peace"."""
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -35,19 +33,11 @@ class Content:
 def receive(stream: BinaryIO, *, filename: str, expected_sha256: str | None = None) -> Content:
     """Store a text file and measure it. Call it outside any transaction: it does the slow part.
 
-    Raises Refused("too_large"), ("checksum_mismatch"), ("content_empty") or ("content_not_text") with the first bad
-    byte.
+    Raises Refused("too_large"), ("checksum_mismatch"), and as `texts.read`.
     """
     stored = storage.put(stream, expected_sha256=expected_sha256, at_most=LARGEST)
-    with storage.open_file(stored.sha256) as file:
-        text = _decode(file.read(), filename)
-    if not text.strip():
-        raise Refused(
-            "content_empty", f"{filename} has no text in it.", [Reason("content_empty", "", "", "0 characters")]
-        )
-    counts = measure(text)
-    code = gen_text_code_v0(text)["iscc"]
-    return Content(stored, TEXT, counts.characters, counts.words, counts.tokens, code)
+    read = texts.read(storage.path_of(stored.sha256), filename, size=stored.bytes)
+    return Content(stored, TEXT, read.characters, read.words, read.tokens, read.iscc)
 
 
 def attach(*, work: Work, filename: str, content: Content, actor: Actor, at: datetime, layer: str = "text") -> Asset:
@@ -81,19 +71,3 @@ def _create(work: Work, filename: str, content: Content, layer: str, actor: Acto
         filename=filename[-300:], layer=layer, characters=content.characters, words=content.words,
         tokens=content.tokens, iscc=content.iscc,
     )  # fmt: skip
-
-
-def _decode(data: bytes, filename: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        line = data.count(b"\n", 0, wrong.start) + 1
-        reason = Reason(
-            "content_not_text", "Text files are UTF-8.", "", f"byte 0x{data[wrong.start]:02x} in line {line}", "UTF-8"
-        )
-        raise Refused("content_not_text", f"{filename} is not UTF-8 text (line {line}).", [reason]) from None
-    if "\x00" in text:
-        line = text.count("\n", 0, text.index("\x00")) + 1
-        reason = Reason("content_not_text", "A NUL character is no text.", "", f"NUL in line {line}", "text")
-        raise Refused("content_not_text", f"{filename} contains NUL characters.", [reason])
-    return text

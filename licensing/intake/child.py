@@ -1,20 +1,15 @@
-"""Reading a stranger's file in a process of its own, with limits: a hostile file can end its child, never the worker.
-
-The child gets no environment but the path to this code: no settings, no secrets, no database. It writes JSON lines into
-a file; nothing is believed before its last line says that the whole upload was read.
+"""Reading a catalogue file in a confined child: it writes JSON lines into a file, and nothing is believed before its
+last line says that the whole upload was read.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -23,16 +18,10 @@ from licensing.intake import flat, issues
 from licensing.intake.readers import reading
 from licensing.intake.readers.outcomes import FileInfo
 from licensing.intake.validate import Checked, validate
-
-MEMORY: Final = 1 << 30
-"""Bytes of address space."""
-CPU_SECONDS: Final = 900
-WALL_SECONDS: Final = 1800
-OUTPUT: Final = 16 << 30
-_CODE: Final = Path(__file__).resolve().parents[2]
+from licensing.outside import confined
 
 
-def run(path: Path, *, asked_format: str, into: Path, memory: int = MEMORY) -> Path:
+def run(path: Path, *, asked_format: str, into: Path, memory: int = confined.MEMORY) -> Path:
     """Validate the file at `path` in a child; returns a new file of JSON lines in the folder `into`.
 
     Each line is one record (`line`); the last is {"end": ...} with the file's facts. Raises Refused("file_refused") for
@@ -40,16 +29,12 @@ def run(path: Path, *, asked_format: str, into: Path, memory: int = MEMORY) -> P
     """
     with tempfile.NamedTemporaryFile(dir=into, suffix=".jsonl", delete=False) as made:
         spool = Path(made.name)
-    command = [sys.executable, "-m", "licensing.intake.child", str(path), asked_format, str(spool), str(memory)]
     try:
-        done = subprocess.run(  # noqa: S603 -- our own module; the file's name is ours too
-            command, cwd=_CODE, env={"PYTHONPATH": str(_CODE), "LANG": "C.UTF-8"}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=WALL_SECONDS, check=False,
-        )  # fmt: skip
-        _judge(done.returncode, done.stderr.decode("utf-8", "replace"), spool)
-    except subprocess.TimeoutExpired:
+        confined.run("licensing.intake.child", str(path), asked_format, str(spool), memory=memory)
+        _judge(spool)
+    except confined.Exhausted as exhausted:
         spool.unlink()
-        issues.refuse("file_exhausting", seen=f"> {WALL_SECONDS} s", expected=f"<= {WALL_SECONDS} s")
+        issues.refuse("file_exhausting", seen=str(exhausted), expected=f"{memory} bytes, {confined.WALL_SECONDS} s")
     except BaseException:
         spool.unlink(missing_ok=True)
         raise
@@ -63,21 +48,19 @@ def lines(spool: Path) -> Iterator[dict[str, Any]]:
             yield orjson.loads(raw)
 
 
-def _judge(code: int, said: str, spool: Path) -> None:
-    """Raise what the child could not: a refusal it wrote down, or its own end."""
-    last = _last(spool) if code == 0 else {}
+def _judge(spool: Path) -> None:
+    """Raise the refusal that the child wrote down."""
+    last = _last(spool)
     if "end" in last:
         return
-    if "refused" in last:
-        one = last["refused"]
-        line, column = [*one["pointer"].split(" ")[0].split(":"), "", ""][:2]
-        issues.refuse(
-            one["code"], line=int(line or 0), column=int(column or 0), path=one["pointer"].partition(" ")[2],
-            seen=one["seen"], expected=one["expected"],
-        )  # fmt: skip
-    if code < 0 or "MemoryError" in said:
-        issues.refuse("file_exhausting", seen=f"signal {-code}" if code < 0 else "memory", expected=f"{MEMORY} bytes")
-    raise RuntimeError(f"the reader failed with code {code}: {said[-2000:]}")
+    if "refused" not in last:
+        raise RuntimeError("the reader ended without a last line")
+    one = last["refused"]
+    line, column = [*one["pointer"].split(" ")[0].split(":"), "", ""][:2]
+    issues.refuse(
+        one["code"], line=int(line or 0), column=int(column or 0), path=one["pointer"].partition(" ")[2],
+        seen=one["seen"], expected=one["expected"],
+    )  # fmt: skip
 
 
 def _last(spool: Path) -> dict[str, Any]:
@@ -91,7 +74,7 @@ def _last(spool: Path) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     """The child: read, judge, flatten, write. A refusal of the file is an answer, not a failure."""
     path, asked_format, spool, memory = arguments
-    _limit(int(memory))
+    confined.limit(int(memory))
     with Path(spool).open("wb") as out:
         try:
             found = reading.read(path, format_name=asked_format)
@@ -127,17 +110,6 @@ def line(number: int, checked: Checked) -> dict[str, Any]:
 
 def _end(info: FileInfo, found: list[issues.Issue], sent_at: str) -> dict[str, Any]:
     return {"end": {"info": asdict(info), "issues": [asdict(issue) for issue in found], "sent_at": sent_at}}
-
-
-def _limit(memory: int) -> None:
-    limits = {
-        resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_FSIZE: OUTPUT,
-        resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 64,
-    }  # fmt: skip
-    for kind, value in limits.items():
-        # macOS knows no address space limit; the others hold there too
-        with suppress(ValueError, OSError):
-            resource.setrlimit(kind, (value, value))
 
 
 if __name__ == "__main__":

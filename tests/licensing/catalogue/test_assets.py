@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 from accounts.errors import Refused
 from accounts.unit import unit
-from licensing.catalogue import assets
+from licensing.catalogue import assets, texts
 from licensing.catalogue.models import Asset, Work
 from licensing.outside import storage
 from tests.licensing.intake import senders
@@ -74,3 +75,33 @@ def test_announced_bytes_must_arrive() -> None:
     with pytest.raises(Refused) as refused:
         assets.receive(io.BytesIO(b"text"), filename="a.txt", expected_sha256="0" * 64)
     assert refused.value.code == "checksum_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"good\nbad \xe9", "content_not_text"), (b" \n", "content_empty"), (b"", "")]
+)
+def test_a_large_file_is_read_in_a_child_and_says_the_same(
+    data: bytes, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(data or "渡口 lamp-lit".encode())
+    here = [read_or_refusal(path)]
+    monkeypatch.setattr(texts, "HERE", -1)
+    assert [read_or_refusal(path)] == here
+    assert (here[0][0] if code else "") == code
+
+
+def read_or_refusal(path: Path) -> tuple[object, ...]:
+    try:
+        return (texts.read(path, "a.txt", size=path.stat().st_size),)
+    except Refused as refused:
+        return refused.code, refused.message, refused.reasons
+
+
+def test_a_text_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"word " * (6 << 20))
+    monkeypatch.setattr(texts, "MEMORY", 160 << 20)
+    with pytest.raises(Refused) as refused:
+        texts.read(path, "a.txt", size=path.stat().st_size)
+    assert refused.value.code == "content_exhausting"

@@ -10,6 +10,7 @@ from accounts.errors import Refused
 from accounts.unit import unit
 from licensing.intake import child, queries, services
 from licensing.intake.models import Import, ImportIssue, ImportRecord
+from licensing.outside import confined
 from tests.licensing.intake import senders
 from tests.licensing.intake.senders import ACTOR, AT
 
@@ -89,16 +90,37 @@ def test_a_refused_file_leaves_no_spool(tmp_path: Path) -> None:
 
 def test_the_child_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
-    real = child.subprocess.run
+    real = confined.subprocess.run
 
     def watched(command: list[str], **options: object) -> object:
         seen.update(options)
         return real(command, **options)  # type: ignore[call-overload]  # passed on as it came
 
     monkeypatch.setenv("STRIPE_API_KEY", "sk_secret")
-    monkeypatch.setattr(child.subprocess, "run", watched)
+    monkeypatch.setattr(confined.subprocess, "run", watched)
     path = tmp_path / "feed"
     path.write_text(GOOD)
     lines = list(child.lines(child.run(path, asked_format="auto", into=tmp_path)))
     assert set(seen["env"]) == {"PYTHONPATH", "LANG"}  # type: ignore[call-overload]  # a dict
     assert [line.get("ref") for line in lines[:-1]] == ["R1", "R2"]
+
+
+def test_the_memory_of_the_child_is_really_limited(tmp_path: Path) -> None:
+    """A line of 15 MB that becomes more than twenty times as much when it is read."""
+    path = tmp_path / "feed"
+    path.write_text('{"own_id": "a", "title": "T", "more": [' + "[]," * 5_000_000 + "[]]}")
+    with pytest.raises(Refused) as refused:
+        child.run(path, asked_format="auto", into=tmp_path, memory=256 << 20)
+    assert [reason.code for reason in refused.value.reasons] == ["file_exhausting"]
+    assert [left.name for left in tmp_path.iterdir()] == ["feed"]
+
+
+def test_a_child_that_is_stopped_says_nothing_about_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that is shut down takes its children with it; the file is read again later."""
+    stopped = confined.subprocess.CompletedProcess([], -15, b"", b"")
+    monkeypatch.setattr(confined.subprocess, "run", lambda *_, **__: stopped)
+    path = tmp_path / "feed"
+    path.write_text(GOOD)
+    with pytest.raises(RuntimeError, match="code -15"):
+        child.run(path, asked_format="auto", into=tmp_path)
+    assert [left.name for left in tmp_path.iterdir()] == ["feed"]
