@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import stat
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, cast
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
-from accounts.errors import Reason, Refused
+from accounts.errors import Refused
 from accounts.unit import Actor, unit
 from licensing.catalogue import assets
 from licensing.catalogue.identifiers import normalise
 from licensing.catalogue.models import Asset, Catalogue, Work
-from licensing.intake import plan
-from licensing.intake.models import Import, ImportIssue
+from licensing.intake import archive
+from licensing.intake.models import Import
 
-SUFFIXES: Final = (".txt",)
-RATIO: Final = 100
-"""Unpacked bytes a zip entry may have per packed byte."""
-TOTAL: Final = 2 << 30
-"""Unpacked bytes of a zip."""
-
-# Everything a file may be called after, per work; the first one to claim a name has it.
+# Everything a file may be called after, per work. `said`: an own id beats a record's reference, and so on.
 _NAMES = """
 SELECT work_id, name, said FROM (
   SELECT w.id AS work_id, w.own_id AS name, 0 AS said FROM licensing_work w WHERE w.catalogue_id = %(catalogue)s
@@ -46,21 +38,46 @@ INSERT INTO licensing_importissue (record_import_id, record_number, code, severi
 SELECT r.record_import_id, r.number, 'content_missing', 'warning', r.line, NULL, 'content_file',
   coalesce(e.record->>'content_file', ''), r.ref || '.txt' FROM licensing_importrecord r
 JOIN licensing_edition e ON e.work_id = r.work_id AND e.record_ref = r.ref AND e.ended_at IS NULL
-WHERE r.record_import_id = %(import)s AND r.outcome <> 'rejected'
+WHERE r.record_import_id = %(import)s AND r.outcome <> 'rejected' AND (NOT %(named)s OR e.record ? 'content_file')
   AND NOT EXISTS (SELECT FROM licensing_asset a WHERE a.work_id = r.work_id AND a.replaced_at IS NULL)
+  AND NOT EXISTS (SELECT FROM licensing_importissue i WHERE i.record_import_id = r.record_import_id
+    AND i.record_number = r.number AND i.code = 'content_missing')
+RETURNING record_import_id
+"""
+_ARRIVED = """
+DELETE FROM licensing_importissue i USING licensing_importrecord r
+WHERE r.work_id = ANY(%(works)s) AND i.record_import_id = r.record_import_id AND i.record_number = r.number
+  AND i.code = 'content_missing'
+RETURNING i.record_import_id
 """
 _WARNED = """
-UPDATE licensing_importrecord r SET warned = EXISTS (
-  SELECT FROM licensing_importissue i WHERE i.record_import_id = r.record_import_id AND i.record_number = r.number
-    AND i.severity = 'warning')
-WHERE r.record_import_id = %(import)s
+UPDATE licensing_importrecord r SET warned = found.warned FROM (
+  SELECT r.id, EXISTS (SELECT FROM licensing_importissue i WHERE i.record_import_id = r.record_import_id
+    AND i.record_number = r.number AND i.severity = 'warning') AS warned
+  FROM licensing_importrecord r WHERE r.record_import_id = ANY(%(imports)s)) found
+WHERE found.id = r.id AND r.warned <> found.warned
+"""
+_COUNTED = """
+UPDATE licensing_import m SET
+  outcomes = m.outcomes || jsonb_build_object('warned', (
+    SELECT count(*) FROM licensing_importrecord r WHERE r.record_import_id = m.id AND r.warned)),
+  issues_by_code = coalesce((SELECT jsonb_object_agg(code, times) FROM (
+    SELECT code, count(*) AS times FROM licensing_importissue i WHERE i.record_import_id = m.id GROUP BY code) by_code),
+    '{}')
+WHERE m.id = ANY(%(imports)s)
+"""
+_WITHOUT = """
+SELECT DISTINCT e.record_ref COLLATE "C" FROM licensing_edition e JOIN licensing_work w ON w.id = e.work_id
+WHERE w.catalogue_id = %(catalogue)s AND e.ended_at IS NULL
+  AND NOT EXISTS (SELECT FROM licensing_asset a WHERE a.work_id = w.id AND a.replaced_at IS NULL)
+ORDER BY 1
 """
 
 
 @dataclass(slots=True)
 class Attached:
     """What became of the files: `attached` now, `unchanged` (the work had these bytes), `unmatched` file names,
-    `refused` file name -> why, `missing` references of records that have no content.
+    `refused` file name -> why, `missing` references of the catalogue's records that have no content.
     """
 
     attached: int = 0
@@ -77,112 +94,106 @@ def attach_folder(
 
     Records of `record_import` (default: the catalogue's latest committed import) whose work has no content afterwards
     get the issue `content_missing`; it goes away when the file comes. Sending the same files again changes nothing.
-    Raises Refused("archive_unsafe") or Refused("not_found").
+    Raises as `archive.files`.
     """
     with unit(actor):
-        works = _works_by_name(catalogue)
+        names = _Names(catalogue)
         held = dict(
             Asset.objects.filter(work__catalogue=catalogue, layer="text", replaced_at__isnull=True)
             .values_list("work_id", "sha256")
         )  # fmt: skip
     done = Attached()
-    for name, opened in files(source):
-        work = works.get(_stem(name)) or works.get(_isbn(_stem(name)))
-        if work is None:
-            done.unmatched.append(name)
+    came: dict[int, str] = {}
+    for name, opened in archive.files(source):
+        found = names.works(PurePosixPath(name).stem)
+        if len(found) != 1:
+            if found:
+                done.refused[name] = "name_ambiguous"
+            else:
+                done.unmatched.append(name)
             continue
-        _attach(done, name, work, held.get(work.pk, ""), opened, actor, at)
-    done.missing = note_missing(catalogue=catalogue, record_import=record_import, actor=actor)
+        try:
+            with opened() as stream:
+                content = assets.receive(stream, filename=name)
+        except Refused as refused:
+            done.refused[name] = refused.code
+            continue
+        _attach(done, name, found.pop(), content, held, came, actor, at)
+    with unit(actor), connection.cursor() as cursor:
+        latest = record_import or Import.objects.filter(catalogue=catalogue, status="committed").order_by("-id").first()
+        _settle(list(came), latest)
+        cursor.execute(_WITHOUT, {"catalogue": catalogue.pk})
+        done.missing = [ref for (ref,) in cursor.fetchall()]
     return done
 
 
-def note_missing(*, catalogue: Catalogue, record_import: Import | None, actor: Actor) -> list[str]:
-    """Write `content_missing` for exactly the records without content now; returns their references."""
-    with unit(actor), connection.cursor() as cursor:
-        found = record_import or Import.objects.filter(catalogue=catalogue, status="committed").order_by("-id").first()
-        if found is None:
-            return []
-        about = {"import": found.pk}
-        ImportIssue.objects.filter(record_import=found, code="content_missing").delete()
-        cursor.execute(_MISSING, about)
-        cursor.execute(_WARNED, about)
-        _, outcomes, codes = plan.counts(found)
-        Import.objects.filter(pk=found.pk).update(outcomes=outcomes, issues_by_code=codes)
-        rows = ImportIssue.objects.filter(record_import=found, code="content_missing").order_by("record_number")
-        return [expected.removesuffix(".txt") for expected in rows.values_list("expected", flat=True)]
+def note_missing(record_import: Import) -> None:
+    """Write `content_missing` for the records of an import that name a content file which is not here.
 
-
-def files(source: Path) -> Iterator[tuple[str, AbstractContextManager[BinaryIO]]]:
-    """Name and opener of every text file in a folder (not below it) or a zip, by name.
-
-    Raises Refused("archive_unsafe") for absolute or climbing names, links, or more than RATIO and TOTAL allow.
+    Needs an open unit.
     """
-    if source.is_dir():
-        for path in sorted(source.iterdir()):
-            if path.suffix.casefold() in SUFFIXES and path.is_file() and not path.is_symlink():
-                with path.open("rb") as stream:
-                    yield path.name, nullcontext(stream)
-        return
-    if not zipfile.is_zipfile(source):
-        raise Refused("not_found", f"{source.name} is no folder and no zip file.")
-    with zipfile.ZipFile(source) as archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        _check(entries)
-        for entry in sorted(entries, key=lambda one: one.filename):
-            if PurePosixPath(entry.filename).suffix.casefold() in SUFFIXES:
-                yield PurePosixPath(entry.filename).name, cast("BinaryIO", archive.open(entry))
-
-
-def _check(entries: list[zipfile.ZipInfo]) -> None:
-    for entry in entries:
-        parts = PurePosixPath(entry.filename.replace("\\", "/"))
-        linked = stat.S_ISLNK(entry.external_attr >> 16)
-        if parts.is_absolute() or ".." in parts.parts or linked or ":" in entry.filename:
-            raise _unsafe(entry.filename, "a plain name inside the archive")
-        if entry.file_size > RATIO * max(entry.compress_size, 1):
-            seen = f"{entry.filename}: {entry.file_size} of {entry.compress_size} bytes"
-            raise _unsafe(seen, f"at most {RATIO} times")
-    total = sum(entry.file_size for entry in entries)
-    if total > TOTAL:
-        raise _unsafe(f"{total} bytes unpacked", f"at most {TOTAL}")
-
-
-def _unsafe(seen: str, expected: str) -> Refused:
-    reason = Reason("archive_unsafe", "The archive is not opened.", "", seen, expected)
-    return Refused("archive_unsafe", f"The zip file cannot be accepted: {seen}.", [reason])
-
-
-def _works_by_name(catalogue: Catalogue) -> Mapping[str, Work]:
     with connection.cursor() as cursor:
-        cursor.execute(_NAMES, {"catalogue": catalogue.pk})
-        named: dict[str, int] = {}
-        for work_id, name, _ in cursor.fetchall():
-            named.setdefault(name.casefold(), work_id)
-    works: dict[Any, Work] = Work.objects.in_bulk(set(named.values()))
-    return {name: works[work_id] for name, work_id in named.items()}
+        cursor.execute(_MISSING, {"import": record_import.pk, "named": True})
+        _count(cursor, {pk for (pk,) in cursor.fetchall()})
+
+
+def _settle(works: list[int], latest: Import | None) -> None:
+    """Take `content_missing` from what has content now, and give it to the latest import's records without any."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRIVED, {"works": works})
+        imports = {pk for (pk,) in cursor.fetchall()}
+        if latest is not None:
+            cursor.execute(_MISSING, {"import": latest.pk, "named": False})
+            imports |= {pk for (pk,) in cursor.fetchall()}
+        _count(cursor, imports)
+
+
+def _count(cursor: CursorWrapper, imports: set[int]) -> None:
+    if imports:
+        for statement in (_WARNED, _COUNTED):
+            cursor.execute(statement, {"imports": list(imports)})
+
+
+class _Names:
+    """Which work a file is named after: exactly as written, else whatever the case; never by guess among several."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_NAMES, {"catalogue": catalogue.pk})
+            rows = cursor.fetchall()
+        self._exact = _claimed(rows)
+        self._folded = _claimed((work_id, name.casefold(), said) for work_id, name, said in rows)
+
+    def works(self, stem: str) -> set[int]:
+        """The works (internal ids) that answer to a name."""
+        read = normalise("isbn", stem)
+        wanted = [self._exact.get(stem), self._folded.get(stem.casefold()), self._exact.get(read.value)]
+        return set(next((found for found in wanted[: 3 if read.valid else 2] if found), ()))
+
+
+def _claimed(rows: Iterable[tuple[int, str, int]]) -> dict[str, set[int]]:
+    """Name -> the works that claim it with the strongest of their reasons."""
+    best: dict[str, int] = {}
+    found: dict[str, set[int]] = defaultdict(set)
+    for work_id, name, said in rows:  # in the order of `said`
+        if best.setdefault(name, said) == said:
+            found[name].add(work_id)
+    return found
 
 
 def _attach(
-    done: Attached, name: str, work: Work, held: str, opened: AbstractContextManager[BinaryIO], actor: Actor,
-    at: datetime,
+    done: Attached, name: str, work_id: int, content: assets.Content, held: dict[int, str], came: dict[int, str],
+    actor: Actor, at: datetime,
 ) -> None:  # fmt: skip
-    try:
-        with opened as stream:
-            content = assets.receive(stream, filename=name)
-    except Refused as refused:
-        done.refused[name] = refused.code
-        return
-    if content.stored.sha256 == held:
+    """Attach one file, unless the work has these bytes or another file of this delivery is its text already."""
+    sha256 = content.stored.sha256
+    if came.setdefault(work_id, sha256) != sha256:
+        done.refused[name] = "content_twice"
+    elif held.get(work_id) == sha256:
         done.unchanged += 1
-        return
-    assets.attach(work=work, filename=name, content=content, actor=actor, at=at)
-    done.attached += 1
-
-
-def _stem(name: str) -> str:
-    return PurePosixPath(name).stem.casefold()
-
-
-def _isbn(stem: str) -> str:
-    found = normalise("isbn", stem)
-    return found.value if found.valid else stem
+    else:
+        with unit(actor):
+            work = Work.objects.get(pk=work_id)
+            assets.attach(work=work, filename=name, content=content, actor=actor, at=at)
+        held[work_id] = sha256
+        done.attached += 1

@@ -13,7 +13,7 @@ from accounts.unit import Actor, unit
 from licensing.catalogue import services as catalogues
 from licensing.catalogue.models import Catalogue, Edition, Work
 from licensing.events import services as events
-from licensing.intake import child, plan, undo
+from licensing.intake import child, content, plan, undo
 from licensing.intake import commit as writing
 from licensing.intake.models import Import, Upload
 from licensing.intake.sniff import FORMATS
@@ -142,6 +142,7 @@ def commit(*, record_import: Import, actor: Actor, at: datetime, all_or_nothing:
     writing.batches(found, actor=actor, at=at)
     with unit(actor):
         catalogues.register(catalogue=found.catalogue, actor=actor, at=at)
+        content.note_missing(found)
         _, outcomes, codes = plan.counts(found)
         states.advance(
             found, "committed", actor=actor, at=at, committed_at=at, outcomes=outcomes, issues_by_code=codes

@@ -57,6 +57,91 @@ def test_the_same_files_again_change_nothing_and_a_late_one_settles(tmp_path: Pa
         assert Import.objects.get().issues_by_code == {}
 
 
+def test_a_named_file_that_did_not_come_is_said_at_once_and_until_it_comes(tmp_path: Path) -> None:
+    catalogue = senders.house()
+    names = enumerate(("one.txt", "", "3.txt"), start=1)
+    rows = [senders.row(number, content_file=name) for number, name in names]
+    first = senders.committed_feed(catalogue, senders.table(rows))
+    assert (first.issues_by_code, first.outcomes["warned"]) == ({"content_missing": 2}, 2)
+    senders.committed_feed(catalogue, senders.table([senders.row(4)]))
+    (tmp_path / "one.txt").write_text("one")
+    done = content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
+    assert (done.attached, done.missing) == (1, ["W2", "W3", "W4"])
+    with unit(ACTOR):
+        told = Import.objects.order_by("id").values_list("issues_by_code", "outcomes__warned")
+        assert list(told) == [({"content_missing": 1}, 1), ({"content_missing": 1}, 1)]
+
+
+def test_a_name_that_fits_two_works_is_nobody_s(tmp_path: Path) -> None:
+    catalogue = senders.house()
+    same = {"isbn": senders.isbn(9)}
+    rows = [senders.row(1, own_id="Ab", **same), senders.row(2, own_id="aB", **same), senders.row(3, own_id="c")]
+    senders.committed_feed(catalogue, senders.table(rows))
+    for name in (senders.isbn(9), "AB", "aB", "C"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    done = content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
+    assert done.refused == {f"{senders.isbn(9)}.txt": "name_ambiguous", "AB.txt": "name_ambiguous"}
+    with unit(ACTOR):
+        held = Asset.objects.order_by("filename").values_list("filename", "work__own_id")
+        assert list(held) == [("C.txt", "c"), ("aB.txt", "aB")]
+
+
+def test_two_files_for_one_work_never_take_turns(tmp_path: Path) -> None:
+    catalogue = filled()
+    (tmp_path / "W1.txt").write_text("one")
+    (tmp_path / f"{senders.isbn(1)}.txt").write_text("another")
+    (tmp_path / "W2.txt").write_text("two")
+    (tmp_path / f"{senders.isbn(2)}.txt").write_text("two")
+    for _ in range(3):
+        done = content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
+        assert done.refused == {"W1.txt": "content_twice"}
+        with unit(ACTOR):
+            current = Asset.objects.filter(replaced_at__isnull=True).order_by("work__own_id")
+            assert list(current.values_list("work__own_id", "characters")) == [("W1", 7), ("W2", 3)]
+
+
+@pytest.mark.parametrize("damage", ["bytes", "encrypted", "method", "size"])
+def test_a_damaged_entry_costs_itself(tmp_path: Path, damage: str) -> None:
+    catalogue = filled()
+    path = tmp_path / "texts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W1.txt", "the first text of this list")
+        archive.writestr("W2.txt", "the second")
+    data = bytearray(path.read_bytes())
+    first, listed = data.index(b"PK\x03\x04"), data.index(b"PK\x01\x02")
+    if damage == "bytes":
+        data[data.index(b"the first")] ^= 1
+    elif damage == "encrypted":
+        data[first + 6] |= 1
+        data[listed + 8] |= 1
+    elif damage == "method":
+        data[first + 8] = data[listed + 10] = 99
+    else:
+        data[listed + 24] -= 5
+    path.write_bytes(data)
+    done = content.attach_folder(catalogue=catalogue, source=path, actor=ACTOR, at=AT)
+    assert (done.attached, done.refused) == (1, {"W1.txt": "content_damaged"})
+
+
+def test_a_zip_without_a_usable_table_of_contents_is_not_opened(tmp_path: Path) -> None:
+    catalogue = filled()
+    path = tmp_path / "texts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W1.txt", "one")
+    good = path.read_bytes()
+    end = good.index(b"PK\x05\x06")
+    huge = good[: end + 12] + (1 << 30).to_bytes(4, "little") + good[end + 16 :]
+    wide = good[:end] + b"PK\x06\x07" + b"\0" * 16 + good[end:]
+    torn = good[: end + 12] + (end // 2).to_bytes(4, "little") + good[end + 16 :]
+    for data, code in ((huge, "archive_unsafe"), (wide, "archive_unsafe"), (torn, "archive_invalid")):
+        path.write_bytes(data)
+        with pytest.raises(Refused) as refused:
+            content.attach_folder(catalogue=catalogue, source=path, actor=ACTOR, at=AT)
+        assert refused.value.code == code
+        with unit(ACTOR):
+            assert Asset.objects.count() == 0
+
+
 def test_a_bad_file_is_said_and_the_rest_goes_in(tmp_path: Path) -> None:
     catalogue = filled()
     (tmp_path / "W1.txt").write_bytes(b"caf\xe9")
