@@ -16,6 +16,8 @@ from licensing.rights import rules
 from licensing.rights.models import CopyrightStatus
 
 BATCH = 2000
+COLLECTIVE = ("organisation", "society")
+"""Kinds of party without a life."""
 
 
 def state_fact(
@@ -67,16 +69,18 @@ def _refresh(works: Sequence[Work], at: datetime) -> None:
     published = _published(keys)
     rows = []
     for work in works:
-        interval = published.get(work.pk, rules.Interval(work.published_not_before, work.published_not_after))
+        said = rules.Interval(work.published_not_before, work.published_not_after), work.published_country
+        interval, country = published.get(work.pk, said)
         evidence = rules.Evidence(
-            people[work.pk], bool(work.contributors_complete), interval, work.pk in translated
+            people[work.pk], bool(work.contributors_complete), interval, work.pk in translated, work.form, country
         )
         found = rules.status(evidence, at.date())
         rows.append(
             CopyrightStatus(
                 work=work, public_domain=found.public_domain, protected=found.protected, unknown=found.unknown,
                 free_from={place: day.isoformat() for place, day in found.free_from.items()},
-                facts={"complete": evidence.complete, "people": len(evidence.people), "published": str(interval)},
+                facts={"complete": evidence.complete, "people": len(evidence.people), "published": str(interval),
+                       "country": country, "form": work.form},
                 rule_version=rules.VERSION, on_date=at.date(), computed_at=at,
             )
         )  # fmt: skip
@@ -88,7 +92,7 @@ def _refresh(works: Sequence[Work], at: datetime) -> None:
 
 
 def _people(works: Sequence[int]) -> Mapping[int, list[rules.Person]]:
-    rows = Contributor.objects.filter(work__in=works).order_by("work_id", "sequence")
+    rows = Contributor.objects.filter(work__in=works).select_related("party").order_by("work_id", "sequence")
     credited = {row.party_id for row in rows if row.party_id}
     facts: dict[tuple[int, str], list[Fact]] = defaultdict(list)
     for fact in Fact.objects.filter(party__in=credited, kind__in=["birth", "death"]):
@@ -97,16 +101,23 @@ def _people(works: Sequence[int]) -> Mapping[int, list[rules.Person]]:
     for row in rows:
         known = row.party_id or -1
         found[row.work_id].append(
-            rules.Person(row.role, _narrowest(facts[known, "birth"]), _narrowest(facts[known, "death"]))
-        )
+            rules.Person(
+                row.role, _narrowest(facts[known, "birth"]), _narrowest(facts[known, "death"]),
+                anonymous=row.unnamed == "anonymous", corporate=row.party is not None and row.party.kind in COLLECTIVE,
+            )
+        )  # fmt: skip
     return found
 
 
-def _published(works: Sequence[int]) -> Mapping[int, rules.Interval]:
+def _published(works: Sequence[int]) -> Mapping[int, tuple[rules.Interval, str]]:
+    """Per work when and where it was first published; where only if all who say so agree."""
     facts: dict[int, list[Fact]] = defaultdict(list)
     for fact in Fact.objects.filter(work__in=works, kind="publication"):
         facts[fact.work_id or 0].append(fact)
-    return {work: _narrowest(rows) for work, rows in facts.items()}
+    places = {work: {row.place for row in rows} for work, rows in facts.items()}
+    return {
+        work: (_narrowest(rows), places[work].pop() if len(places[work]) == 1 else "") for work, rows in facts.items()
+    }
 
 
 def _narrowest(facts: Iterable[Fact]) -> rules.Interval:

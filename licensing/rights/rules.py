@@ -17,8 +17,13 @@ from licensing.kernel import territories
 _TABLE: Mapping[str, Any] = json.loads(Path(__file__).with_name("data").joinpath("copyright.json").read_bytes())
 
 VERSION: str = _TABLE["version"]
-RELEVANT: frozenset[str] = frozenset(_TABLE["relevant_roles"])
-"""Roles whose life counts for a text; not cover artists, producers, narrators."""
+FORMS: frozenset[str] = frozenset(_TABLE["forms"])
+"""The forms of work the table speaks of: texts. Pictures, recordings, scores and films have rules of their own."""
+OTHERS: frozenset[str] = frozenset(_TABLE["other_roles"])
+"""Roles whose work is not in the text (cover artists, producers, narrators). Every other one counts, also unknown ones.
+"""
+LATER: frozenset[str] = frozenset(_TABLE["later_roles"])
+"""Roles that are added to a text which may be older."""
 
 NEVER = date.max
 
@@ -36,11 +41,18 @@ UNKNOWN = Interval(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A relevant contributor: when born and when dead, as far as known."""
+    """A contributor: when born and when dead, as far as known; or recorded as anonymous, or an organisation."""
 
     role: str
     birth: Interval = UNKNOWN
     death: Interval = UNKNOWN
+    anonymous: bool = False
+    corporate: bool = False
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether there is no life to count from."""
+        return self.anonymous or self.corporate
 
     def died(self) -> Interval:
         """When this person died at the earliest and at the latest: nobody lives beyond 125 years."""
@@ -49,17 +61,21 @@ class Person:
 
     def _oldest(self) -> date | None:
         born = self.birth.not_after
-        return None if born is None else date(born.year + _TABLE["longest_life_years"], 12, 31)
+        return None if born is None else date(min(born.year + _TABLE["longest_life_years"], NEVER.year), 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a work. `complete`: somebody with evidence says that no relevant contributor is missing."""
+    """What is known of a work. `complete`: somebody with evidence says that no relevant contributor is missing.
+    `country`: where it was first published, "" when nobody says.
+    """
 
     people: Sequence[Person]
     complete: bool
     published: Interval
     translated: bool = False
+    form: str = "book"
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,8 @@ def _places(row: Mapping[str, Any]) -> int:
 def _answer(row: Mapping[str, Any], evidence: Evidence, on: date) -> tuple[str, date | None]:
     """(answer, first free day if all dates are exact enough to name it)."""
     earliest, latest = _published(row, evidence) if "published_years" in row else _lives(row, evidence)
+    if latest is not None and (evidence.form not in FORMS or _untold(evidence)):
+        latest = None  # the table speaks of texts, and of translations whose translator is named
     if latest is not None and latest <= on:
         return "public_domain", latest
     if earliest is not None and earliest > on and not row.get("only_free"):
@@ -106,54 +124,109 @@ def _answer(row: Mapping[str, Any], evidence: Evidence, on: date) -> tuple[str, 
     return "unknown", None
 
 
+def _untold(evidence: Evidence) -> bool:
+    return evidence.translated and not any(person.role == "translator" for person in evidence.people)
+
+
+def _turned(evidence: Evidence) -> bool:
+    """Whether it is made from a text of elsewhere: then its country says nothing of the author."""
+    return evidence.translated or any(person.role in ("translator", "adaptor") for person in evidence.people)
+
+
 def _published(row: Mapping[str, Any], evidence: Evidence) -> tuple[date | None, date | None]:
     """By publication: free 95 years after its year; younger works stay unknown without a renewal record."""
-    if evidence.published.not_after is None:
+    published = evidence.published.not_after
+    if published is None or not all(_there_then(person, published) for person in evidence.people):
         return None, None
-    return None, date(evidence.published.not_after.year + row["published_years"] + 1, 1, 1)
+    return None, _end(published, row["published_years"])
+
+
+def _there_then(person: Person, published: date) -> bool:
+    """Whether the date of publication can be that of this text: senders give the original's for a translation too.
+
+    Who joined a text that may be older than he is proves that it is not; who is not known to have lived then, nothing.
+    """
+    born = person.birth
+    if person.role in OTHERS:
+        return True
+    if born.not_before is not None and born.not_before.year > published.year:
+        return False
+    if person.role not in LATER:
+        return True
+    return born.not_after is not None and born.not_after.year + _TABLE["youngest_years"] <= published.year
 
 
 def _lives(row: Mapping[str, Any], evidence: Evidence) -> tuple[date | None, date | None]:
     """By lives: first possible and last possible free day, over all relevant people."""
-    people = [person for person in evidence.people if person.role in RELEVANT]
-    found = [_free(row, person.died()) for person in people]
-    untold = evidence.translated and not any(person.role == "translator" for person in people)
+    people = [person for person in evidence.people if person.role not in OTHERS]
+    found = [_free(row, person, evidence) for person in people]
     earliest = max((first for first, _ in found if first is not None), default=None)
-    if not people or untold or not evidence.complete or any(last is None for _, last in found):
+    if not people or not evidence.complete or any(last is None for _, last in found):
         return earliest, None
-    return earliest, max(last for _, last in found if last is not None)
+    latest = max(last for _, last in found if last is not None)
+    return earliest, max(latest, _posthumous(row, people, evidence))
 
 
-def _free(row: Mapping[str, Any], died: Interval) -> tuple[date | None, date | None]:
-    first = None if died.not_before is None else _end(died.not_before, min(_terms(row, died)))
-    last = None if died.not_after is None else _end(died.not_after, max(_terms(row, died)))
+def _posthumous(row: Mapping[str, Any], people: Sequence[Person], evidence: Evidence) -> date:
+    """The last possible day of what first appeared when all its authors may have been dead."""
+    published = evidence.published.not_after
+    if published is None or any(_alive(person, published) for person in people):
+        return date.min
+    return _end(published, row["posthumous"])
+
+
+def _alive(person: Person, on: date) -> bool:
+    died = person.died().not_before
+    return person.unnamed or (died is not None and died >= on)
+
+
+def _free(row: Mapping[str, Any], person: Person, evidence: Evidence) -> tuple[date | None, date | None]:
+    if person.unnamed:
+        return _unnamed(row, person, evidence.published)
+    died = person.died()
+    terms = _terms(row, died, "" if _turned(evidence) else evidence.country)
+    first = None if died.not_before is None else _end(died.not_before, min(terms))
+    last = None if died.not_after is None else _end(died.not_after, max(terms))
     return first, last
 
 
-def _end(died: date, years: int) -> date:
+def _unnamed(row: Mapping[str, Any], person: Person, published: Interval) -> tuple[date | None, date | None]:
+    """Anonymous and corporate authors: by the first publication, where the row has a rule for them."""
+    rule = row.get("unnamed")
+    if rule is None or (person.corporate and not rule.get("corporate")):
+        return None, None
+    years = set(_by_date(published, rule["years"], rule.get("published_before", ())))
+    first = None if published.not_before is None else _end(published.not_before, min(years))
+    last = None if published.not_after is None else _end(published.not_after, max(years))
+    return first, last
+
+
+def _end(start: date, years: int) -> date:
     """Terms run to the end of the calendar year."""
-    return date(died.year + years + 1, 1, 1)
+    year = start.year + years + 1
+    return date(year, 1, 1) if year <= date.max.year else NEVER
 
 
-def _terms(row: Mapping[str, Any], died: Interval) -> set[int]:
+def _terms(row: Mapping[str, Any], died: Interval, country: str) -> set[int]:
     """Every term in years that may apply to a death within these limits."""
-    found = set(_by_death(row, died))
+    found = set(_by_date(died, row["years"], row.get("died_before", ())))
     for doubt in row.get("doubt", ()):
-        if _overlaps(died, date.fromisoformat(doubt["from"]), date.fromisoformat(doubt["until"])):
+        within = _overlaps(died, date.fromisoformat(doubt["from"]), date.fromisoformat(doubt["until"]))
+        if within and country not in doubt.get("not_published_in", ()):
             found.add(doubt["years"])
     return found
 
 
-def _by_death(row: Mapping[str, Any], died: Interval) -> Iterable[int]:
+def _by_date(when: Interval, years: int, cutoffs: Iterable[Mapping[str, Any]]) -> Iterable[int]:
     yield_default = True
-    for cutoff in row.get("died_before", ()):
+    for cutoff in cutoffs:
         day = date.fromisoformat(cutoff["date"])
-        if died.not_before is None or died.not_before < day:
+        if when.not_before is None or when.not_before < day:
             yield cutoff["years"]
-        if died.not_after is not None and died.not_after < day:
+        if when.not_after is not None and when.not_after < day:
             yield_default = False
     if yield_default:
-        yield row["years"]
+        yield years
 
 
 def _overlaps(died: Interval, start: date, end: date) -> bool:

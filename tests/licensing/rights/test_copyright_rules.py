@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,14 @@ def exactly(year: int) -> Interval:
     return Interval(date(year, 6, 1), date(year, 6, 1))
 
 
-def one(died: int, *, complete: bool = True, published: int | None = None, **more: bool) -> Evidence:
+def one(died: int, *, complete: bool = True, published: int | None = None, **more: Any) -> Evidence:
     when = exactly(published) if published else rules.UNKNOWN
     return Evidence([Person("author", death=exactly(died))], complete, when, **more)
+
+
+def with_another(role: str) -> Evidence:
+    """A text of an author long dead, and somebody else without dates."""
+    return Evidence([Person("author", death=exactly(1800)), Person(role)], complete=True, published=rules.UNKNOWN)
 
 
 def answer(evidence: Evidence, place: str, on: date = ON) -> str:
@@ -34,7 +40,8 @@ def answer(evidence: Evidence, place: str, on: date = ON) -> str:
     [
         (1955, "DE", "public_domain"), (1956, "DE", "protected"), (1975, "CN", "public_domain"),
         (1976, "CN", "protected"), (1965, "IN", "public_domain"), (1971, "CA", "public_domain"),
-        (1972, "CA", "protected"), (1967, "JP", "public_domain"), (1968, "JP", "protected"),
+        (1972, "CA", "protected"), (1957, "JP", "public_domain"), (1967, "JP", "unknown"), (1968, "JP", "protected"),
+        (1973, "NZ", "public_domain"), (1975, "NZ", "unknown"), (1976, "NZ", "protected"),
         (1962, "KR", "public_domain"), (1954, "AU", "public_domain"), (1943, "MX", "public_domain"),
         (1944, "MX", "protected"), (1945, "ES", "public_domain"), (1946, "ES", "protected"),
         (1925, "VN", "public_domain"), (1926, "VN", "unknown"), (1944, "FR", "unknown"),
@@ -65,8 +72,20 @@ def test_the_united_states_count_from_publication() -> None:
         Evidence([], complete=True, published=rules.UNKNOWN),
         Evidence([Person("author")], complete=True, published=rules.UNKNOWN),
         Evidence([Person("illustrator", death=exactly(1850))], complete=True, published=rules.UNKNOWN),
+        one(1900, published=1890, translated=True),
+        with_another("added_matter"),
+        with_another("editor"),
+        with_another("librettist"),
+        with_another("A24"),
+        one(1800, published=1790, form="image"),
+        one(1800, published=1790, form="audio"),
+        one(1800, published=1790, form="score"),
     ],
-    ids=["list of contributors open", "translator unnamed", "nobody", "no dates", "not a relevant role"],
+    ids=[
+        "list of contributors open", "translator unnamed", "nobody", "no dates", "not a relevant role",
+        "translator unnamed, published long ago", "an introduction by somebody without dates", "an editor",
+        "a librettist", "a role nobody knows", "a picture", "a recording", "a score",
+    ],
 )
 def test_what_is_missing_is_never_free(evidence: Evidence) -> None:
     assert rules.status(evidence, ON).public_domain == 0
@@ -81,6 +100,57 @@ def test_nobody_lives_beyond_125_years() -> None:
 def test_the_last_to_die_counts() -> None:
     both = [Person("author", death=exactly(1900)), Person("translator", death=exactly(1970))]
     assert answer(Evidence(both, complete=True, published=rules.UNKNOWN, translated=True), "DE") == "protected"
+
+
+def test_a_wartime_extension_is_not_for_what_appeared_in_japan() -> None:
+    assert answer(one(1967, country="JP"), "JP") == "public_domain"
+    assert answer(one(1967, country="US"), "JP") == "unknown"
+    people = [Person("author", death=exactly(1961)), Person("translator", death=exactly(1965))]
+    assert answer(Evidence(people, complete=True, published=exactly(1955), country="JP"), "JP") == "unknown"
+    assert answer(one(1968, country="JP"), "JP", date(2039, 1, 1)) == "public_domain"
+    assert answer(one(1968), "JP", date(2039, 1, 1)) == "unknown"
+
+
+def test_what_appeared_after_the_last_death_counts_from_then_too() -> None:
+    late = one(1900, published=1990)
+    for place in ("DE", "GB", "IN", "AU", "CA", "MX", "FR", "VN"):
+        assert answer(late, place) != "public_domain", place
+    assert answer(one(1900, published=1900), "DE") == "public_domain"
+    assert answer(one(1850, published=1860), "DE") == "public_domain"
+    assert answer(one(1900, published=1990), "DE", date(2061, 1, 1)) == "public_domain"
+    assert answer(one(1900, published=1990), "US") == "unknown"
+
+
+def test_anonymous_and_corporate_works_count_from_publication_where_a_rule_says_so() -> None:
+    nobody = Evidence([Person("author", anonymous=True)], complete=True, published=exactly(1950))
+    house = Evidence([Person("author", corporate=True)], complete=True, published=exactly(1950))
+    assert [answer(nobody, place) for place in ("DE", "GB", "CN", "CA", "MX")] == [
+        "public_domain", "public_domain", "public_domain", "public_domain", "unknown",
+    ]  # fmt: skip
+    assert [answer(house, place) for place in ("DE", "GB", "CN", "CA")] == [
+        "public_domain", "unknown", "public_domain", "unknown",
+    ]  # fmt: skip
+    undated = Evidence([Person("author", anonymous=True)], complete=True, published=rules.UNKNOWN)
+    assert rules.status(undated, ON).public_domain == 0
+    assert answer(Evidence([Person("author", anonymous=True)], True, exactly(1990)), "DE") == "protected"
+    mixed = Evidence([Person("author", anonymous=True), Person("author")], True, exactly(1850))
+    assert answer(mixed, "DE") == "unknown"
+
+
+def test_a_date_that_may_be_the_originals_frees_no_translation() -> None:
+    def told(**life: Interval) -> Evidence:
+        people = [Person("author", death=exactly(1890)), Person("translator", **life)]
+        return Evidence(people, complete=True, published=exactly(1880), translated=True)
+
+    assert answer(told(), "US") == "unknown"
+    assert answer(told(birth=exactly(1920), death=exactly(1930)), "US") == "unknown"
+    assert answer(told(birth=exactly(1850), death=exactly(1900)), "US") == "public_domain"
+
+
+def test_dates_beyond_the_calendar_are_no_crash() -> None:
+    far = Interval(date(1900, 1, 1), date.max)
+    evidence = Evidence([Person("author", birth=far, death=far)], complete=True, published=far)
+    assert rules.status(evidence, ON).public_domain == 0
 
 
 days = st.dates(date(1700, 1, 1), date(2020, 12, 31))
