@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class ReasonCode:
-    """`effect` is gate, route, approval or note; `route` names the route a blocker belongs to."""
+    """`effect` is gate, route, approval or note; `route` names the route a blocker belongs to. `_zh`: in Chinese."""
 
     code: str
     effect: str
@@ -21,6 +21,9 @@ class ReasonCode:
     lifted_by: str
     would_change: str
     example: str
+    lifted_by_zh: str
+    would_change_zh: str
+    example_zh: str
 
 
 _ROWS = json.loads(Path(__file__).with_name("data").joinpath("reasons.json").read_bytes())

@@ -35,6 +35,9 @@ class ReasonTextOut(serializers.Serializer[Any]):
     lifted_by = serializers.CharField()
     would_change = serializers.CharField()
     example = serializers.CharField()
+    lifted_by_zh = serializers.CharField()
+    would_change_zh = serializers.CharField()
+    example_zh = serializers.CharField()
 
 
 class ReasonsOut(serializers.Serializer[Any]):

@@ -102,12 +102,16 @@ def clearing_reasons() -> str:
         "blocks one way to clear; an approval asks a person; a note only tells. How they are found is in "
         "[algorithms/clearing.md](../algorithms/clearing.md).\n"
     )
-    heads = ("code", "effect", "route", "English", "Chinese", "lifted by", "would change it", "example")
+    heads = ("code", "effect", "route", "meaning", "lifted by", "would change it", "example")
     rows = (
-        (f"`{one.code}`", one.effect, one.route or "", one.en, one.zh, one.lifted_by, one.would_change, one.example)
+        (f"`{one.code}`", one.effect, one.route or "", one.en, one.lifted_by, one.would_change, one.example)
         for one in CODES.values()
     )
-    return f"# Reasons of a clearance\n\n{NOTE}\n{head}\n" + _table(heads, rows)
+    chinese = (
+        (f"`{one.code}`", one.zh, one.lifted_by_zh, one.would_change_zh, one.example_zh) for one in CODES.values()
+    )
+    page = f"# Reasons of a clearance\n\n{NOTE}\n{head}\n" + _table(heads, rows)
+    return page + "\n## 中文\n\n" + _table(("代码", "含义", "谁可解除", "如何改变", "示例"), chinese)
 
 
 def _commands() -> Iterator[tuple[str, BaseCommand]]:

@@ -74,9 +74,9 @@ def _reason(code: str, language: str) -> Explanation:
         "note": _("It is said beside the answer and changes nothing."),
     }
     facts = [(_("Effect"), effects.get(row["effect"], row["effect"]), language)]
-    # Written for the API's reference, in English only so far.
     names = {"would_change": _("What would change it"), "lifted_by": _("Who can lift it"), "example": _("Example")}
-    facts += [(name, row[key], "en") for key, name in names.items() if row.get(key)]
+    ending = "_zh" if language == "zh" else ""
+    facts += [(name, row[key + ending], language) for key, name in names.items()]
     return Explanation(code, _("Reason of a decision"), row[language], tuple(facts))
 
 

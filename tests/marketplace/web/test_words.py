@@ -100,6 +100,15 @@ def test_every_explanation_is_in_both_languages() -> None:
         assert all(re.search(r"[\u4e00-\u9fff]", each.sentence) for each in chinese)
 
 
+def test_what_a_reason_says_is_said_in_the_language_of_the_page() -> None:
+    for each in codes.listed("reasons", "zh-hans"):
+        assert {language for *_, language in each.facts} == {"zh"}, each.code
+        _, change, lifted, example = (text for _, text, _ in each.facts)
+        assert re.search(r"[\u4e00-\u9fff]", change), each.code
+        assert re.search(r"[\u4e00-\u9fff]", lifted), each.code
+        assert example != codes.explain("reasons", each.code, "en").facts[3][1], each.code  # type: ignore[union-attr]  # it is there
+
+
 def test_no_placeholder_is_left_in_an_explanation() -> None:
     text = "".join(
         fact[1] + each.sentence
