@@ -24,7 +24,7 @@ EXCLUSIONS = {
 LARGEST = 16 * 1024
 """Most bytes of a profile: every certificate repeats it, and has 64 KiB."""
 LONGEST = 36_500
-"""Most days copies may be kept, where a number is given at all."""
+"""Most days copies may be kept; without limit is said by null."""
 Reader = Callable[[Mapping[str, Any]], Any]
 
 
@@ -123,9 +123,17 @@ def _retention(body: Mapping[str, Any]) -> int | None:
         window = _window(body)
         return (date.fromisoformat(window["until"]) - date.fromisoformat(window["from"])).days
     days = body["copy_retention_days"]
-    if days is not None and (isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= LONGEST):
-        raise ValueError(f"a whole number of days, at most {LONGEST}, or null for no limit")
-    return days
+    if days is not None and (type(days) is not int or not 0 <= days <= LONGEST):
+        raise ValueError(f"a whole number of days up to {LONGEST}, or null for no limit")
+    found: int | None = days
+    return found
+
+
+def _band(body: Mapping[str, Any]) -> str:
+    band = body.get("size_band", "")
+    if not isinstance(band, str) or len(band) > 40:
+        raise TypeError("expected a text of at most 40 characters")
+    return band
 
 
 def _outputs(body: Mapping[str, Any]) -> list[str]:
@@ -186,7 +194,7 @@ READERS: Mapping[str, Reader] = {
     "copy_retention_days": _retention,
     "model_survival": _choice("model_survival", SURVIVALS, "perpetual"),
     "model_kind": _choice("model_kind", tuple(vocabulary.MODEL_KINDS), "foundation"),
-    "size_band": lambda body: str(body.get("size_band", "")),
+    "size_band": _band,
     "outputs": _outputs,
     "distribution": _list("distribution"),
     "commercial": _flag("commercial", True),

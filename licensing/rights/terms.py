@@ -16,17 +16,15 @@ from accounts.unit import Actor, unit
 from licensing.catalogue.models import Work
 from licensing.kernel import digests, money, territories
 from licensing.kernel.periods import Period
-from licensing.rights import vocabulary
+from licensing.rights import prices, vocabulary
 from licensing.rights.models import Claim, Terms, TermsAssignment, TermsVersion
 from licensing.rights.scopes import Target
 from licensing.rights.services import as_range
 
 SURVIVALS = ("perpetual", "until_end", "retrain")
 AUDIENCES = ("any", "research", "non_profit", "named")
-PRICE_KINDS = {
-    "flat": None, "per_1000_tokens": "tokens", "per_1000_words": "words", "per_1000_characters": "characters",
-    "per_minute": "seconds", "per_image": None, "free": None,
-}  # fmt: skip
+LONGEST = 100_000
+"""Days of a window or of keeping copies; without limit is said by null."""
 KNOWN = frozenset({
     "title", "actions", "territories", "model_kinds", "outputs", "offer", "training_window_days",
     "copy_retention_days", "model_survival", "effects", "refund_rule", "conditions", "exclusive", "approval",
@@ -130,9 +128,10 @@ def _choice(field: str, allowed: tuple[str, ...], default: str) -> Any:
 def _days(field: str) -> Any:
     def read(body: Mapping[str, Any]) -> int | None:
         value = body.get(field)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value <= 0):
-            raise ValueError(f"{field} must be a whole number of days above 0, or null for no limit")
-        return value
+        if value is not None and (type(value) is not int or not 0 < value <= LONGEST):
+            raise ValueError(f"{field} must be a whole number of days from 1 to {LONGEST}, or null for no limit")
+        found: int | None = value
+        return found
 
     return read
 
@@ -144,54 +143,73 @@ def _offer(body: Mapping[str, Any]) -> Any:
 
 
 def _title(body: Mapping[str, Any]) -> str:
-    title = str(body.get("title") or "").strip()
-    if not title:
-        raise ValueError("terms need a title")
-    return title
+    title = body.get("title")
+    if not isinstance(title, str) or not 0 < len(title.strip()) <= 200:
+        raise ValueError("terms need a title of 1 to 200 characters")
+    return title.strip()
 
 
 def _currency(body: Mapping[str, Any]) -> str:
-    money.exponent(str(body["currency"]))
-    return str(body["currency"])
+    code: str = body["currency"]
+    money.exponent(code)
+    return code
 
 
-def _price(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Price rules in micro units: {rules: [{kind, amount_micro}], minimum_per_work_micro, minimum_per_order_minor}."""
-    price = body.get("price")
-    if price is None:
-        return None
-    rules = price["rules"]
-    if not rules:
-        raise ValueError("a price needs at least one rule; say free by the rule free")
-    for rule in rules:
-        if rule.get("kind") not in PRICE_KINDS:
-            raise ValueError(f"price kind {rule.get('kind')!r} is unknown; expected {', '.join(PRICE_KINDS)}")
-        if rule["kind"] != "free":
-            money.parse_minor(rule["amount_micro"])
-    for name in ("minimum_per_work_micro", "minimum_per_order_minor"):
-        money.parse_minor(price.get(name, 0))
-    return dict(price)
+def _names(field: str) -> Any:
+    """A list of texts, never one text that would be read letter by letter."""
+
+    def read(body: Mapping[str, Any], *otherwise: str) -> list[str]:
+        value = body.get(field, list(otherwise)) if otherwise else body[field]
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"{field} must be a list of names")
+        return value
+
+    return read
+
+
+def _distribution(body: Mapping[str, Any]) -> list[str]:
+    value = body.get("distribution", [])
+    if not isinstance(value, list) or not all(isinstance(item, str) and 0 < len(item) <= 20 for item in value):
+        raise ValueError("distribution must be a list of names of 1 to 20 characters")
+    return value
+
+
+def _conditions(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    value = body.get("conditions", [])
+    named = isinstance(value, list) and all(
+        isinstance(item, dict) and isinstance(item.get("kind"), str) and item["kind"] for item in value
+    )
+    if not named:
+        raise ValueError("conditions must be a list of objects, each with its kind")
+    return [dict(item) for item in value]
 
 
 def _flag(field: str, default: bool) -> Any:
-    return lambda body: bool(body.get(field, default))
+    def read(body: Mapping[str, Any]) -> bool:
+        value = body.get(field, default)
+        if not isinstance(value, bool):
+            raise TypeError(f"{field} must be true or false")
+        return value
+
+    return read
 
 
 READERS: Mapping[str, Any] = {
     "title": _title,
-    "actions": lambda body: vocabulary.mask(body["actions"]),
-    "territories": lambda body: territories.mask(body["territories"]),
-    "model_kinds": lambda body: vocabulary.model_kinds(body.get("model_kinds", ["any"])),
-    "outputs": lambda body: vocabulary.outputs(body["outputs"]),
+    "actions": lambda body: vocabulary.mask(_names("actions")(body)),
+    "territories": lambda body: territories.mask(_names("territories")(body)),
+    "model_kinds": lambda body: vocabulary.model_kinds(_names("model_kinds")(body, "any")),
+    "outputs": lambda body: vocabulary.outputs(_names("outputs")(body)),
     "offer": _offer,
     "training_days": _days("training_window_days"),
     "retention_days": _days("copy_retention_days"),
     "survival": _choice("model_survival", SURVIVALS, "perpetual"),
     "audience": _choice("audience", AUDIENCES, "any"),
     "commercial": _flag("commercial", True),
-    "distribution": lambda body: [str(item) for item in body.get("distribution", [])],
-    "conditions": lambda body: [dict(item) for item in body.get("conditions", [])],
+    "distribution": _distribution,
+    "conditions": _conditions,
     "approval": _choice("approval", ("auto", "manual"), "auto"),
     "currency": _currency,
-    "price": _price,
+    "price": lambda body: prices.read(body.get("price")),
+    "exclusive": _flag("exclusive", False),
 }
