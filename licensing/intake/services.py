@@ -6,6 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import BinaryIO, Final
 
+from django.db.models import Max
+
 from accounts import states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
@@ -13,9 +15,10 @@ from accounts.unit import Actor, unit
 from licensing.catalogue import services as catalogues
 from licensing.catalogue.models import Catalogue, Edition, Work
 from licensing.events import services as events
-from licensing.intake import child, content, plan, undo
+from licensing.intake import child, content, issues, plan, undo
 from licensing.intake import commit as writing
-from licensing.intake.models import Import, Upload
+from licensing.intake.models import Import, ImportIssue, Upload
+from licensing.intake.readers import values
 from licensing.intake.sniff import FORMATS
 from licensing.jobs import held
 from licensing.jobs import services as jobs
@@ -94,12 +97,14 @@ def validate(*, import_id: str, actor: Actor, at: datetime) -> Import:
 
 
 def begin_commit(
-    *, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False, queued: bool = True
-) -> Import:
+    *, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False, confirm_older: bool = False,
+    queued: bool = True,
+) -> Import:  # fmt: skip
     """Say that the good records go in; a job does it (`queued`). One import of a catalogue at a time.
 
     Raises Refused("state_conflict") unless validated, ("import_has_rejects") with `all_or_nothing` when a record was
-    rejected, and ("catalogue_busy", retryable) while another import of the catalogue is being committed.
+    rejected, ("sent_date_older") unless `confirm_older` when the message is older than what it would change, and
+    ("catalogue_busy", retryable) while another import of the catalogue is being committed.
     """
     with unit(actor):
         Catalogue.objects.select_for_update().get(pk=record_import.catalogue_id)
@@ -108,6 +113,8 @@ def begin_commit(
             seen = str(found.outcomes["rejected"])
             reason = Reason("import_has_rejects", "Every record must be good.", "/all_or_nothing", seen, "0")
             raise Refused("import_has_rejects", f"{seen} records were rejected.", [reason])
+        if not confirm_older:
+            _check_age(found)
         others = Import.objects.filter(catalogue_id=found.catalogue_id, status="committing").exclude(pk=found.pk)
         if others.exists():
             raise Refused("catalogue_busy", "Another import of this catalogue is being committed.", retryable=True)
@@ -121,7 +128,9 @@ def begin_commit(
     return found
 
 
-def commit(*, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False) -> Import:
+def commit(
+    *, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False, confirm_older: bool = False
+) -> Import:
     """Put the good records into the catalogue and register their works; the bad ones stay behind with their issues.
 
     Works, editions, identifiers, contributors, facts, relations; opt-outs as reservations, licences as assertions; no
@@ -134,8 +143,9 @@ def commit(*, record_import: Import, actor: Actor, at: datetime, all_or_nothing:
         return found
     if found.status != "committing":
         found = begin_commit(
-            record_import=found, actor=actor, at=at, all_or_nothing=all_or_nothing, queued=False
-        )
+            record_import=found, actor=actor, at=at, all_or_nothing=all_or_nothing, confirm_older=confirm_older,
+            queued=False,
+        )  # fmt: skip
     if held.cursor() is None:
         with unit(actor):
             plan.decide(found)
@@ -187,14 +197,51 @@ def totals(catalogue: Catalogue, *, actor: Actor) -> tuple[int, int]:
 
 
 def _validated(found: Import, last: dict[str, object], *, actor: Actor, at: datetime) -> None:
+    found.sent_at = values.moment(str(last["sent_at"]))
+    _note_age(found)
     records, outcomes, codes = plan.counts(found)
     info = last["info"]
     assert isinstance(info, dict)
     states.advance(
         found, "validated", actor=actor, at=at, records=records, outcomes=outcomes, issues_by_code=codes,
         format=info["format"], version=info["version"][:20], encoding_declared=info["encoding_declared"][:30],
-        encoding_read=info["encoding_read"][:30],
+        encoding_read=info["encoding_read"][:30], sent_at=found.sent_at,
     )  # fmt: skip
+
+
+def _newer(found: Import) -> datetime | None:
+    """When the newest message was sent that is in the catalogue already and newer than this one."""
+    if found.sent_at is None:
+        return None
+    others = Import.objects.filter(catalogue_id=found.catalogue_id, status="committed", sent_at__gt=found.sent_at)
+    newest: datetime | None = others.aggregate(newest=Max("sent_at"))["newest"]
+    return newest
+
+
+def _note_age(found: Import) -> None:
+    """Say before the commit that it will ask for confirmation."""
+    newest = _newer(found)
+    if found.sent_at is not None and newest is not None:
+        issue = issues.make("sent_date_older", seen=found.sent_at.isoformat(), expected=newest.isoformat())
+        ImportIssue.objects.create(
+            record_import=found, code=issue.code, severity=issue.severity, seen=issue.seen, expected=issue.expected
+        )
+
+
+def _check_age(found: Import) -> None:
+    """An old message must not silently take back what a newer one said (interfaces.md 2)."""
+    newest = _newer(found)
+    if found.sent_at is None or newest is None:
+        return
+    plan.decide(found)  # the newer one may have come in since this one was validated
+    _, outcomes, _ = plan.counts(found)
+    touched = outcomes["changed"] + outcomes["erased"]
+    if not touched:
+        return
+    seen, expected = found.sent_at.isoformat(), f"not before {newest.isoformat()}"
+    reason = Reason("sent_date_older", "Confirm that the older message is meant.", "/confirm_older", seen, expected)
+    sentence = f"The message is older than the last one and would change {touched} records."
+    raise Refused("sent_date_older", sentence, [reason])
 
 
 def _refuse(found: Import, refused: Refused, *, actor: Actor, at: datetime) -> Import:

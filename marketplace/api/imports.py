@@ -29,7 +29,7 @@ from marketplace.api.find import by_id, visible
 from marketplace.api.jobs import JobOut, accepted, latest
 from marketplace.api.parsers import Raw, spool
 
-SEVERITIES = ("error", "warning", "info")
+SEVERITIES = ("error", "warning", "note")
 
 
 class ImportBody(Strict):
@@ -201,9 +201,12 @@ class ImportCompletion(Door):
 
 
 class CommitBody(Strict):
-    """`all_or_nothing`: not even the good records go in when one is bad."""
+    """`all_or_nothing`: not even the good records go in when one is bad. `confirm_older`: a message may change what a
+    newer one said.
+    """
 
     all_or_nothing = serializers.BooleanField(required=False, default=False)
+    confirm_older = serializers.BooleanField(required=False, default=False)
 
 
 class ImportCommit(Door):

@@ -22,6 +22,10 @@ _DATE: Final = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?(?:T[\d:.,+\-Z]*)
 _RANGE: Final = re.compile(r"(\d{4}(?:\d{2}(?:\d{2})?)?)[/-]?(\d{4}(?:\d{2}(?:\d{2})?)?)")
 _DECIMAL: Final = re.compile(r"(-?\d+)\.0+")
 _NEGATIVE: Final = re.compile(r"-\d+(?:\.0+)?")
+_MOMENT: Final = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?(Z|[+-]\d{2}:?(?:\d{2})?)?)?",
+    re.IGNORECASE,
+)
 _TAG: Final = re.compile(
     r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|\d{3}))?((?:-[a-z0-9]{5,8}|-\d[a-z0-9]{3})*)", re.IGNORECASE
 )
@@ -76,6 +80,24 @@ def _days(year: str, month: str | None, day: str | None) -> tuple[dt.date, dt.da
         return first, first
     last_month = int(month or 12)
     return first, dt.date(int(year), last_month, calendar.monthrange(int(year), last_month)[1])
+
+
+def moment(text: str) -> dt.datetime | None:
+    """The moment a message says it was sent (YYYYMMDD, with a time and a zone where there are any), or None.
+
+    Without a zone it is read as UTC: two messages of one sender are compared, nothing else.
+    """
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
+        return None
+    zone = match[7] or "Z"
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    ahead = 0 if zone in "Zz" else int(zone[1:3]) * 60 + int(zone[3:].lstrip(":") or 0)
+    try:
+        moment = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+        return moment - dt.timedelta(minutes=-ahead if zone[0] == "-" else ahead)
+    except (ValueError, OverflowError):
+        return None
 
 
 def language(text: str, script: str = "", country_code: str = "") -> str | None:

@@ -43,11 +43,14 @@ class Command(BaseCommand):
         parser.add_argument("--mode", default="upsert")
         parser.add_argument("--content", metavar="DIR", help="folder or zip of <isbn13 or own id>.txt")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
+        parser.add_argument(
+            "--confirm-older", action="store_true", help="a message may change what one sent later said"
+        )
         parser.add_argument("--live", action="store_true", help="live data; test data without it")
         parser.add_argument("--json", action="store_true", help="print the answer as JSON (docs/reference/commands.md)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import every file; ends with 1 when a file was refused whole."""
+        """Import every file; ends with 1 when a file was refused whole, or is older and was not confirmed."""
         actor = Actor("command", None, options["live"], frozenset({"system"}), scope="all")
         missing = [name for name in options["files"] if not Path(name).is_file()]
         if missing:
@@ -57,7 +60,7 @@ class Command(BaseCommand):
         except Refused as refused:
             raise CommandError(f"{refused.code}: {refused.message}") from refused
         self.stdout.write(json.dumps(answer, ensure_ascii=False) if options["json"] else _text(answer))
-        if any(found["format"] == "" for found in answer["files"]):
+        if any(found["format"] == "" or _unconfirmed(found, options) for found in answer["files"]):
             self.stdout.flush()
             raise SystemExit(1)
 
@@ -102,7 +105,18 @@ def _import(path: Path, catalogue: Catalogue, options: dict[str, Any], actor: Ac
     found = services.validate(import_id=made.name_id, actor=actor, at=at)
     if options["dry_run"] or found.status == "refused":
         return found
-    return services.commit(record_import=found, actor=actor, at=at)
+    try:
+        return services.commit(record_import=found, actor=actor, at=at, confirm_older=options["confirm_older"])
+    except Refused as refused:
+        if refused.code != "sent_date_older":
+            raise
+        return found  # its issue says why it is not in
+
+
+def _unconfirmed(found: dict[str, Any], options: dict[str, Any]) -> bool:
+    touched = found["outcomes"]["changed"] + found["outcomes"]["erased"]
+    older = any(issue["code"] == "sent_date_older" for issue in found["issues"])
+    return bool(touched and older and not (options["confirm_older"] or options["dry_run"]))
 
 
 def _catalogue(options: dict[str, Any], actor: Actor, at: datetime) -> Catalogue:

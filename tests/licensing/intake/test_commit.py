@@ -83,6 +83,41 @@ def test_outcomes_are_decided_again_when_the_catalogue_moved() -> None:
     assert senders.tables() == before
 
 
+def dated(day: str, *products: str) -> str:
+    return senders.onix(*products).replace("20260105T090000Z", day)
+
+
+def test_an_older_message_changes_nothing_unless_it_is_confirmed() -> None:
+    catalogue = senders.house()
+    new = dated("20260301", senders.product(1, title="The New Lamp"))
+    old = dated("20260201T1200+0100", senders.product(1), senders.product(2))
+    early = senders.validated(catalogue, old)  # before the newer one came in
+    senders.committed_feed(catalogue, new)
+    late = senders.validated(catalogue, old)
+    assert (early.issues_by_code, late.issues_by_code) == ({}, {"sent_date_older": 1})
+    before = senders.tables()
+    for found in (early, late):
+        with pytest.raises(Refused) as refused:
+            services.commit(record_import=found, actor=ACTOR, at=AT)
+        (reason,) = refused.value.reasons
+        assert (refused.value.code, reason.pointer) == ("sent_date_older", "/confirm_older")
+        assert (reason.seen, reason.expected[-25:]) == ("2026-02-01T11:00:00+00:00", "2026-03-01T00:00:00+00:00")
+        assert senders.tables() == before
+        with unit(ACTOR):
+            assert Import.objects.get(pk=found.pk).status == "validated"
+    services.commit(record_import=late, actor=ACTOR, at=AT, confirm_older=True)
+    with unit(ACTOR):
+        assert set(Work.objects.values_list("title", flat=True)) == {"The Lamp of Harbour 1", "The Lamp of Harbour 2"}
+
+
+def test_an_older_message_that_only_adds_needs_no_confirmation() -> None:
+    catalogue = senders.house()
+    senders.committed_feed(catalogue, dated("20260301", senders.product(1)))
+    done = senders.committed_feed(catalogue, dated("20260201", senders.product(1), senders.product(2)))
+    assert (done.outcomes["new"], done.outcomes["unchanged"]) == (1, 1)
+    assert senders.committed_feed(catalogue, dated("20260301", senders.product(1))).outcomes["unchanged"] == 1
+
+
 def test_revert_takes_new_works_out_and_says_the_old_again() -> None:
     catalogue = senders.house()
     senders.committed_feed(catalogue, senders.onix(senders.product(1)))

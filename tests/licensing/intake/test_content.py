@@ -214,3 +214,21 @@ def test_the_command_ends_with_one_when_a_file_is_refused(
     said = json.loads(capsys.readouterr().out)
     assert [issue["code"] for issue in said["files"][0]["issues"]] == ["xml_truncated"]
     assert said["works"] == {"before": 0, "after": 0}
+
+
+def test_the_command_leaves_an_older_message_out_unless_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new, old = tmp_path / "new.xml", tmp_path / "old.xml"
+    new.write_text(senders.onix(senders.product(1, title="The New Lamp")))
+    old.write_text(senders.onix(senders.product(1)).replace("20260105", "20250105"))
+    told = [str(new), str(old), "--organisation", "a", "--catalogue", "b", "--create", "--json"]
+    with pytest.raises(SystemExit):
+        call_command("import_catalogue", *told)
+    said = json.loads(capsys.readouterr().out)
+    assert [issue["code"] for issue in said["files"][1]["issues"]] == ["sent_date_older"]
+    with unit(ACTOR):
+        assert Work.objects.get().title == "The New Lamp"
+    call_command("import_catalogue", str(old), *told[2:], "--confirm-older")
+    with unit(ACTOR):
+        assert Work.objects.get().title == "The Lamp of Harbour 1"
