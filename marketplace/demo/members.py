@@ -31,6 +31,7 @@ class KeyRing:
         known = json.loads(self._path.read_text("utf-8")) if self._path.is_file() else {}
         self.keys: dict[str, str] = known.get("keys", {})
         self.passwords: dict[str, str] = known.get("passwords", {})
+        self.people: dict[str, dict[str, Any]] = known.get("people", {})
         #: Catalogues whose rights are stated completely.
         self.stated: list[str] = known.get("stated", [])
 
@@ -38,11 +39,25 @@ class KeyRing:
         """The login of a demo person; made once."""
         return self.passwords.setdefault(email, secrets.token_urlsafe(9))
 
+    def introduce(self, member: Mapping[str, Any], organisation: str) -> None:
+        """Who a login belongs to, for the landing page."""
+        told = {"name": member["name"], "organisation": organisation, "roles": list(member["roles"])}
+        self.people[str(member["email"])] = told
+
     def save(self) -> None:
         """Write the ring; logins.json is what the landing page of the demo shows."""
         for path, data in (
-            (self._path, {"keys": self.keys, "passwords": self.passwords, "stated": self.stated}),
-            (self._logins, [{"email": email, "password": word} for email, word in self.passwords.items()]),
+            (
+                self._path,
+                {"keys": self.keys, "passwords": self.passwords, "people": self.people, "stated": self.stated},
+            ),
+            (
+                self._logins,
+                [
+                    {"email": email, "password": word, **self.people.get(email, {})}
+                    for email, word in self.passwords.items()
+                ],
+            ),
         ):
             fresh = path.with_suffix(".new")  # a run killed in the middle must not leave half a ring
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -70,6 +85,7 @@ def found_house(operator: Mapping[str, Any], ring: KeyRing) -> str:
 
 def _person(member: Mapping[str, Any], house: Organisation, ring: KeyRing) -> User:
     at = units.now()
+    ring.introduce(member, house.name)
     password = ring.password(member["email"])
     person = User.objects.filter(email=member["email"]).first()
     if person is None:
@@ -110,6 +126,7 @@ def join(operator: Client, who: Mapping[str, Any], ring: KeyRing) -> dict[str, C
     clients: dict[str, Client] = {}
     for member in who["members"]:
         email = str(member["email"])
+        ring.introduce(member, who["organisation"]["name"])
         for role in member["roles"]:
             operator.post(
                 f"/v1/organisations/{organisation}/members",

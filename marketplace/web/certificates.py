@@ -11,8 +11,8 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts import unit as units
@@ -23,6 +23,7 @@ from licensing.grants.queries import Public
 from licensing.outside import signing
 from licensing.rights import vocabulary
 from marketplace.web import picture
+from marketplace.web.words import language, word
 
 LARGEST: Final = 4 * certificate.LIMIT
 QUESTIONS: Final = ("signature_wrong", "issuer_unknown", "not_issued_here", "issuer_key_revoked")
@@ -30,30 +31,62 @@ QUESTIONS: Final = ("signature_wrong", "issuer_unknown", "not_issued_here", "iss
 
 
 class Presented(forms.Form):
-    """A certificate file, in one field."""
+    """A certificate as a file, or its text."""
 
     certificate = forms.FileField(
+        required=False,
         label=gettext_lazy("Certificate file"),
         help_text=gettext_lazy("The file certificate.json of a delivery, at most 256 KB. It is checked and not kept."),
         error_messages={
-            "required": gettext_lazy("Choose a file."),
             "empty": gettext_lazy("The file is empty."),
         },
         widget=forms.ClearableFileInput(attrs={"accept": ".json,application/json", "aria-describedby": "file-help"}),
     )
 
-    def clean_certificate(self) -> dict[str, Any]:
+    text = forms.CharField(
+        required=False,
+        label=gettext_lazy("Or its text"),
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "aria-describedby": "text-help"}),
+        help_text=gettext_lazy("Everything from the first { to the last }."),
+    )
+
+    def clean_certificate(self) -> dict[str, Any] | None:
         """Read the file as a JSON object."""
         file = self.cleaned_data["certificate"]
+        if not file:
+            return None
         if file.size > LARGEST:
             raise forms.ValidationError(_("The file is larger than 256 KB; a certificate has at most 64 KB."))
-        try:
-            found = json.loads(file.read())
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise forms.ValidationError(_("This is no certificate: the file holds no JSON object."))
+        return _json_object(file.read(), _("This is no certificate: the file holds no JSON object."))
+
+    def clean_text(self) -> dict[str, Any] | None:
+        """Read the text as a JSON object."""
+        text = self.cleaned_data["text"]
+        return _json_object(text, _("This is no certificate: the text is no JSON object.")) if text else None
+
+    def clean(self) -> dict[str, Any]:
+        """One of both is enough; the file wins."""
+        data = self.cleaned_data
+        if not self.errors and data.get("certificate") is None and data.get("text") is None:
+            self.add_error("certificate", _("Choose a file, or paste the text of one."))
+        return data
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What was presented."""
+        given = (self.cleaned_data["certificate"], self.cleaned_data["text"])
+        found: dict[str, Any] = next(each for each in given if each is not None)
         return found
+
+
+def _json_object(data: bytes | str, complaint: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise forms.ValidationError(complaint)
+    return found
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,7 +121,7 @@ def _verdict(request: HttpRequest, template: str, context: Mapping[str, Any]) ->
     form = Presented(request.POST, request.FILES)
     if not form.is_valid():
         return render(request, template, {**context, "form": form}, status=422)
-    found = queries.presented(form.cleaned_data["certificate"], at=_now())
+    found = queries.presented(form.document, at=_now())
     public: Public | None = found["certificate"]
     shown = {
         **context,
@@ -97,6 +130,7 @@ def _verdict(request: HttpRequest, template: str, context: Mapping[str, Any]) ->
         "checks": checks(found),
         "presented": public,
         "presented_fingerprint": fingerprint(public) if public else "",
+        "gist": gist(found["document"]) if found["document"] else [],
         "details": details(found["document"]) if found["document"] else [],
         "other": public is not None and "facts" in context and public.grant != context["facts"].grant,
     }
@@ -165,6 +199,22 @@ def checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def gist(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The four things a reader wants first: who was licensed, by whom, for what, until when."""
+    subject = document["credentialSubject"]
+    names = [each["name"] for each in subject["licensor"][:3]]
+    rest = subject["licensorCount"] - len(names)
+    if rest:
+        names.append(_("and %(count)s more") % {"count": rest})
+    until = document.get("validUntil")
+    return [
+        (_("Licensee"), subject["licensee"]["name"]),
+        (_("Licensors"), _(", ").join(names)),
+        (_("Licensed for"), _(", ").join(action_names(subject["agreement"]["permission"]))),
+        (_("Valid until"), until[:10] if until else _("without end")),
+    ]
+
+
 def details(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """All that one of our certificates says, as (name, lines), for whoever holds the file."""
     subject = document["credentialSubject"]
@@ -182,10 +232,10 @@ def details(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         (_("Training from"), [periods["training_from"] or "—"]),
         (_("Training until"), [periods["training_until"] or _("without end")]),
         (_("Copies kept until"), [periods["copies_until"] or _("without end")]),
-        (_("Trained models after that"), [periods["model_survival"]]),
+        (_("Trained models after that"), [word(periods["model_survival"])]),
         (_("Works"), [str(works["count"]), works["root"]]),
         (_("Terms"), [str(terms["count"]), terms["root"]]),
-        (_("Assurance"), [f"{name}: {count}" for name, count in sorted(subject["assurance"].items())]),
+        (_("Assurance"), [f"{word(name)}: {count}" for name, count in sorted(subject["assurance"].items())]),
         (_("Open contests"), [str(subject["contests"]["count"]), *subject["contests"]["inline"]]),
         (_("Warranties"), list(subject["warranties"])),
         (_("Price commitment"), [subject["priceCommitment"]]),
@@ -195,9 +245,8 @@ def details(document: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
 
 def action_names(permissions: list[Mapping[str, Any]]) -> list[str]:
     """The leaf actions of an agreement in the reader's language."""
-    short = "zh" if (get_language() or "").startswith("zh") else "en"
     found = {action.removeprefix(certificate.TERM) for each in permissions for action in each["action"]}
-    return [vocabulary.LABELS[name][short] if name in vocabulary.LABELS else name for name in sorted(found)]
+    return [vocabulary.LABELS[name][language()] if name in vocabulary.LABELS else name for name in sorted(found)]
 
 
 def _bare(urn: str) -> str:

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from marketplace.web import codes, picture
+from marketplace.web import codes, picture, showcase
 from marketplace.web.picture import Step
-
-LOGINS_SHOWN = 20
 
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
-    """What this is, how a licence comes about, where to go on."""
+    """What this is, who does what next, how a licence comes about, what the demo has shown."""
     steps = _steps()
     told = {
         "title": _("How a licence comes about"),
         "description": " → ".join(f"{step.name} ({step.who})" for step in steps),
     }
     pictures = [picture.flow(steps, columns=columns, name=name, **told) for name, columns in (("wide", 5), ("tall", 1))]
-    return render(request, "web/landing.html", {"pictures": pictures, "steps": steps, "logins": demo_logins()})
-
-
-def demo_logins() -> list[dict[str, str]]:
-    """Logins the running demo has left for visitors: [{email, password}]; never in production."""
-    if settings.PRODUCTION:
-        return []
-    try:
-        found = json.loads((settings.VAR / "demo" / "logins.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return []
-    rows = found if isinstance(found, list) else []
-    good = [row for row in rows if isinstance(row, dict) and isinstance(row.get("email"), str)]
-    return [{"email": row["email"], "password": str(row.get("password", ""))} for row in good[:LOGINS_SHOWN]]
+    shown = {
+        "pictures": pictures, "steps": steps, "logins": showcase.logins(), "figures": showcase.figures(get_language()),
+    }  # fmt: skip
+    return render(request, "web/landing.html", shown)
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""The picture of how a licence comes about: SVG made here, without scripts or styles of its own."""
+"""Pictures of the pages: SVG made here, without scripts or styles of its own, each with title and description."""
 
 from __future__ import annotations
 
@@ -24,6 +24,53 @@ class Step:
     tone: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One amount of a comparison: its name, how much, and the tone of its colour."""
+
+    name: str
+    amount: int
+    tone: str
+
+
+def stacked(rows: Sequence[Bar], *, name: str, title: str, description: str) -> SafeString:
+    """Parts of one whole side by side; words and numbers stand in the table below."""
+    whole, x = sum(row.amount for row in rows) or 1, 0
+    parts = []
+    for row in rows:
+        wide = 1000 * row.amount // whole
+        parts.append((row.tone, x, max(wide, 4 if row.amount else 0)))
+        x += wide
+    drawn = format_html_join("", '<rect class="bar {}" x="{}" y="1" width="{}" height="26"/>', parts)
+    return _svg("stack", name, 1000, 28, title, description, drawn, stretch=True)
+
+
+def bars(rows: Sequence[Bar], *, width: int, name: str, title: str, description: str) -> SafeString:
+    """Amounts one under the other, each with its name and number over its bar."""
+    most = max((row.amount for row in rows), default=1) or 1
+    drawn = format_html_join(
+        "", '<text x="1" y="{}">{} · {}</text><rect class="bar {}" x="1" y="{}" width="{}" height="12"/>',
+        (
+            (place * 38 + 13, row.name, row.amount, row.tone, place * 38 + 19, max(2, (width - 2) * row.amount // most))
+            for place, row in enumerate(rows)
+        ),
+    )  # fmt: skip
+    return _svg("bars", name, width, len(rows) * 38 or 1, title, description, drawn)
+
+
+def _svg(
+    kind: str, name: str, wide: int, high: int, title: str, description: str, drawn: SafeString, *,
+    stretch: bool = False,
+) -> SafeString:  # fmt: skip
+    return format_html(
+        '<svg class="{kind} {kind}-{name}" role="img" aria-labelledby="{name}-t {name}-d" viewBox="0 0 {wide} {high}"'
+        ' width="{wide}" height="{high}"{stretch}><title id="{name}-t">{title}</title><desc id="{name}-d">'
+        "{description}</desc>{drawn}</svg>",
+        kind=kind, name=name, wide=wide, high=high, title=title, description=description, drawn=drawn,
+        stretch=SafeString(' preserveAspectRatio="none"') if stretch else "",
+    )  # fmt: skip
+
+
 def flow(steps: Sequence[Step], *, columns: int, name: str, title: str, description: str) -> SafeString:
     """Boxes joined by arrows in rows of `columns`, each row the other way round; `name` makes the ids unique."""
     places = [_place(number, columns) for number in range(len(steps))]
@@ -32,12 +79,7 @@ def flow(steps: Sequence[Step], *, columns: int, name: str, title: str, descript
     high = MARGIN * 2 + rows * HEIGHT + (rows - 1) * GAP_Y
     boxes = format_html_join("", _BOX, (_box(step, *place) for step, place in zip(steps, places, strict=True)))
     arrows = format_html_join("", '<path class="arrow" d="{}"/>', ((_arrow(a, b),) for a, b in pairwise(places)))
-    return format_html(
-        '<svg class="flow flow-{name}" role="img" aria-labelledby="{name}-t {name}-d" viewBox="0 0 {wide} {high}"'
-        ' width="{wide}" height="{high}"><title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>'
-        "{arrows}{boxes}</svg>",
-        name=name, wide=wide, high=high, title=title, description=description, arrows=arrows, boxes=boxes,
-    )  # fmt: skip
+    return _svg("flow", name, wide, high, title, description, format_html("{}{}", arrows, boxes))
 
 
 _BOX = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs
@@ -34,6 +34,7 @@ WORDS = {
         "declined": "The card was declined. Nothing was charged.",
         "expired": "This checkout page has expired. Nothing was charged.",
         "none": "There is no such checkout page.",
+        "back": "Back to the shop",
     },
     "zh": {
         "title": "结账（测试）",
@@ -51,6 +52,7 @@ WORDS = {
         "declined": "银行卡被拒绝，未扣款。",
         "expired": "此结账页面已过期，未扣款。",
         "none": "没有这个结账页面。",
+        "back": "返回商户",
     },
 }
 STYLE = """
@@ -107,20 +109,20 @@ def _act(unit: Unit, session: Json, request: Request, tongue: str) -> Page:
     if session["status"] == "complete":
         return Page(303, location=_success(session))
     if session["status"] == "expired":
-        return Page(410, _document(tongue, f'<p class="error">{WORDS[tongue]["expired"]}</p>'))
+        return Page(410, _document(tongue, _expired(session, tongue)))
     items = unit.private(session["id"])["line_items"]
     if request.method != "POST":
-        return Page(200, _form(session, items, tongue))
-    given = {key: values[0] for key, values in parse_qs(request.body).items()}
+        return Page(200, _form(session, items, tongue, {}))
+    given = {key: values[0] for key, values in parse_qs(request.body, keep_blank_values=True).items()}
     if given.get("act") == "cancel":
         return Page(303, location=session["cancel_url"] or _success(session))
     method = METHOD_BY_NUMBER.get("".join(given.get("card", "").split()))
     if method is None:
-        return Page(400, _form(session, items, tongue, "unknown"))
+        return Page(400, _form(session, items, tongue, given, "unknown"))
     try:
         paid = checkout.pay(unit, session, method, given.get("email"))
     except ApiError:
-        return Page(402, _form(session, items, tongue, "declined"))
+        return Page(402, _form(session, items, tongue, given, "declined"))
     return Page(303, location=_success(paid))
 
 
@@ -135,7 +137,16 @@ def money(minor: int, currency: str) -> str:
     return f"{currency.upper()} {whole:,}" + (f".{part:0{places}d}" if places else "")
 
 
-def _form(session: Json, items: Sequence[Json], tongue: str, error: str | None = None) -> str:
+def _expired(session: Json, tongue: str) -> str:
+    words, back = WORDS[tongue], session["cancel_url"]
+    link = f'<p><a href="{escape(back)}">{words["back"]}</a></p>' if back else ""
+    return f'<p class="error">{words["expired"]}</p>{link}'
+
+
+def _form(
+    session: Json, items: Sequence[Json], tongue: str, given: Mapping[str, str], error: str | None = None
+) -> str:
+    """The page to pay on; after a refusal what was typed is still there."""
     words, currency = WORDS[tongue], session["currency"]
     rows = "".join(
         f'<tr><td>{escape(item["description"])}</td><td class="number">{item["quantity"]}</td>'
@@ -143,7 +154,9 @@ def _form(session: Json, items: Sequence[Json], tongue: str, error: str | None =
         for item in items
     )
     total = money(session["amount_total"], currency)
-    warning = f'<p class="error" role="alert">{words[error]}</p>' if error else ""
+    warning = f'<p class="error" role="alert" id="error">{words[error]}</p>' if error else ""
+    email = given.get("email", session["customer_email"] or "")
+    wrong = ' aria-invalid="true"' if error else ""
     return _document(
         tongue,
         f"""{warning}
@@ -152,10 +165,10 @@ def _form(session: Json, items: Sequence[Json], tongue: str, error: str | None =
 <tfoot><tr><th>{words["total"]}</th><td></td><th class="number">{total}</th></tr></tfoot></table>
 <form method="post">
 <label for="email">{words["email"]}</label>
-<input id="email" name="email" type="email" value="{escape(session["customer_email"] or "")}" autocomplete="off">
+<input id="email" name="email" type="email" value="{escape(email)}" autocomplete="off">
 <label for="card">{words["card"]}</label>
-<input id="card" name="card" value="4242 4242 4242 4242" inputmode="numeric" autocomplete="off"
- aria-describedby="hint"><p id="hint">{words["hint"]}</p>
+<input id="card" name="card" value="{escape(given.get("card", "4242 4242 4242 4242"))}" inputmode="numeric"
+ autocomplete="off" aria-describedby="{"error hint" if error else "hint"}"{wrong}><p id="hint">{words["hint"]}</p>
 <div class="buttons"><button class="pay" name="act" value="pay">{words["pay"]} {total}</button>
 <button name="act" value="cancel" formnovalidate>{words["cancel"]}</button></div>
 </form>""",

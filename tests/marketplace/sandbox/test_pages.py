@@ -85,6 +85,8 @@ def test_paying_completes_the_session_once(session: SessionFacts, reach: Gateway
 def test_a_declined_card_leaves_the_page_open(session: SessionFacts, reach: Gateway) -> None:
     status, body, _ = _browse(session, act="pay", card="4000000000000002")
     assert (status, "The card was declined" in body) == (402, True)
+    assert 'value="4000000000000002"' in body
+    assert 'aria-invalid="true"' in body
     assert gateway.fetch_checkout_session(reach, session.id).unwrap().status == "open"
     assert _browse(session, act="pay", card="4242424242424242")[0] == 303
     paid = gateway.fetch_checkout_session(reach, session.id).unwrap()
@@ -105,7 +107,7 @@ def test_cancel_goes_back_and_charges_nothing(session: SessionFacts, reach: Gate
 def test_an_expired_page_takes_no_money(session: SessionFacts, reach: Gateway) -> None:
     gateway.expire_checkout_session(reach, key=str(uuid4()), session=session.id).unwrap()
     status, body, _ = _browse(session, act="pay", card="4242424242424242")
-    assert (status, "expired" in body) == (410, True)
+    assert (status, "expired" in body, f'href="{NO}"' in body) == (410, True, True)
     assert gateway.fetch_checkout_session(reach, session.id).unwrap().payment_status == "unpaid"
 
 

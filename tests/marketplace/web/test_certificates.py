@@ -146,7 +146,28 @@ def test_what_is_no_certificate_at_all_is_said_at_the_field(data: bytes) -> None
     assert 'class="wrong"' in answer.content.decode()
 
 
+def test_the_pasted_text_is_as_good_as_the_file(grant: Grant) -> None:
+    answer = visitor().post("/certificates", {"text": _document(grant).decode()})
+    assert answer.status_code == 200
+    assert "Test, valid" in answer.content.decode()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "no certificate"])
+def test_a_pasted_text_that_is_none_stays_in_its_field(text: str) -> None:
+    answer = visitor().post("/certificates", {"text": text})
+    assert answer.status_code == 422
+    assert f"{text}</textarea>" in answer.content.decode()
+    assert 'id="id_text_error"' in answer.content.decode()
+
+
+def test_the_answer_begins_with_who_what_and_until_when(grant: Grant) -> None:
+    subject = json.loads(_document(grant))["credentialSubject"]
+    head = _present(_document(grant), language="zh-hans").content.decode().partition("<h2>")[0]
+    for wanted in (subject["licensee"]["name"], subject["licensor"][0]["name"], "训练生成式模型", "有效期至"):
+        assert wanted in head
+
+
 def test_no_file_is_said_at_the_field() -> None:
     answer = visitor("zh-hans").post("/certificates", {})
     assert answer.status_code == 422
-    assert "请选择文件。" in answer.content.decode()
+    assert "请选择文件，或粘贴证书文本。" in answer.content.decode()

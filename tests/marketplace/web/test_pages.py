@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from marketplace.web import pages, picture
+from marketplace.web import picture, showcase
 from marketplace.web.picture import Step
 from tests.cast import hire
 from tests.marketplace.web.visitors import signed_in, visitor
@@ -68,7 +68,7 @@ def test_a_broken_page_says_so_in_our_look(monkeypatch: pytest.MonkeyPatch) -> N
     def broken() -> list[dict[str, str]]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pages, "demo_logins", broken)
+    monkeypatch.setattr(showcase, "logins", broken)
     answer = visitor("zh-hans").get("/")
     assert answer.status_code == 500
     text = answer.content.decode()
@@ -101,7 +101,50 @@ def test_production_never_shows_logins(settings: Settings, tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["", "{", '{"email": 1}', '[1, null, {"email": 2}]', "\\xff"])
 def test_a_damaged_file_of_logins_is_ignored(settings: Settings, tmp_path: Path, text: str) -> None:
     _logins(settings, tmp_path, text)
-    assert pages.demo_logins() == []
+    assert showcase.logins() == []
+
+
+# Numbers of the demo
+
+SUMMARY = {
+    "works": 41, "decisions": {"cleared": 31, "needs_approval": 1, "refused": 9}, "quote_total_minor": 24322,
+    "reasons": {"withheld": 1, "claim_contested": 2, "<b>": 1}, "release_rows": 31, "seconds": 6.25,
+    "allocation_difference_micro": 0, "ledger_imbalance": 0, "statement_difference": 0, "grant_verified": True,
+    "release_verified": True,
+}  # fmt: skip
+
+
+def _summary(settings: Settings, folder: Path, text: str) -> str:
+    settings.VAR = folder
+    (folder / "demo").mkdir()
+    (folder / "demo" / "summary.json").write_text(text)
+    answer = visitor().get("/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_numbers_of_the_demo_are_a_picture_and_a_table(settings: Settings, tmp_path: Path) -> None:
+    text = _summary(settings, tmp_path, json.dumps(SUMMARY))
+    assert "243.22 USD" in text
+    assert text.index("claim_contested") < text.index("withheld")
+    assert '<desc id="outcomes-d">31 cleared, 1 needs approval, 9 refused</desc>' in text
+    assert text.count(">zero<") == 5
+    assert "<b>" not in text
+
+
+def test_what_is_not_zero_is_said_so(settings: Settings, tmp_path: Path) -> None:
+    text = _summary(settings, tmp_path, json.dumps(SUMMARY | {"ledger_imbalance": 7, "release_verified": False}))
+    assert [text.count(">zero<"), text.count(">not zero<")] == [3, 2]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps(SUMMARY | {"decisions": 1, "reasons": []})])
+def test_a_damaged_summary_is_ignored(settings: Settings, tmp_path: Path, text: str) -> None:
+    assert "must be zero" not in _summary(settings, tmp_path, text)
+
+
+def test_production_never_shows_numbers_of_a_demo(settings: Settings, tmp_path: Path) -> None:
+    settings.PRODUCTION = True
+    assert "must be zero" not in _summary(settings, tmp_path, json.dumps(SUMMARY))
 
 
 # The picture

@@ -9,7 +9,7 @@ from accounts import services as accounts
 from accounts import unit as units
 from accounts.models import Organisation, User
 from accounts.unit import SYSTEM, unit
-from marketplace.web import pages
+from marketplace.web import showcase
 from marketplace.web.units import MACHINES, is_machine
 from tests.cast import AT, Person, hire, person
 from tests.marketplace.web.visitors import signed_in, visitor
@@ -26,7 +26,7 @@ def _seen(monkeypatch: pytest.MonkeyPatch) -> list[units.Actor | None]:
         found.append(open_.actor if open_ else None)
         return []
 
-    monkeypatch.setattr(pages, "demo_logins", look)
+    monkeypatch.setattr(showcase, "logins", look)
     return found
 
 
@@ -97,7 +97,7 @@ def test_a_page_that_breaks_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         User.objects.update(full_name="spoilt")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pages, "demo_logins", spoil)
+    monkeypatch.setattr(showcase, "logins", spoil)
     developer = hire("developer").developer
     assert signed_in(developer.user).get("/").status_code == 500
     with unit(SYSTEM):
