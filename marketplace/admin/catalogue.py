@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from licensing.catalogue.models import Catalogue
-from licensing.kernel import territories
-from licensing.rights import vocabulary
 from licensing.rights.models import (
     Claim,
     ClaimWork,
@@ -21,8 +23,11 @@ from licensing.rights.models import (
     TermsAssignment,
     TermsVersion,
 )  # fmt: skip
-from marketplace.admin.reading import SHOWN, Named, StatusFilter, display, link, pretty, table
+from marketplace.admin.columns import code, display, link, number, pointer, pretty, span
+from marketplace.admin.reading import SHOWN, Named, StatusFilter, places, table, vocabulary_names
 from marketplace.admin.site import site
+from marketplace.web.units import actor_of
+from marketplace.web.words import word
 
 
 @admin.register(Catalogue, site=site)
@@ -31,7 +36,9 @@ class Catalogues(Named):
 
     list_display = ("number", "name", "slug", "organisation", "origin", "source_kind", "created_at")
     list_select_related = linked = ("organisation",)
-    search_fields = ("name", "slug")
+    search_fields = ("=slug", "name__startswith")
+    search_help_text = _("a public id, a whole short name, or how the name begins")
+    headline = "name"
 
 
 @admin.register(Claim, site=site)
@@ -41,7 +48,8 @@ class Claims(Named):
     list_display = ("number", "holder_name", "organisation", "kind", "level", "share", "status", "created_at")
     list_select_related = linked = ("holder", "organisation")
     list_filter = (StatusFilter,)
-    search_fields = ("holder__name",)
+    search_fields = ("=holder__own_key", "=holder__name")
+    search_help_text = _("a public id, or a holder's whole name or own key")
     extra = ("listed", "splits")
 
     @display(_("holder"), "holder__name")
@@ -50,9 +58,9 @@ class Claims(Named):
         return row.holder.name
 
     @display(_("share in ppm"), "control_ppm")
-    def share(self, row: Claim) -> str:
+    def share(self, row: Claim) -> SafeString:
         """Parts per million of control, or of the parent's share."""
-        return f"{row.control_ppm:,}"
+        return number(f"{row.control_ppm:,}")
 
     @display(_("works listed"))
     def listed(self, row: Claim) -> SafeString:
@@ -64,8 +72,10 @@ class Claims(Named):
     def splits(self, row: Claim) -> SafeString:
         """Versions of who is paid."""
         found = SplitVersion.objects.filter(claim=row).order_by("-number")[: SHOWN + 1]
-        cells = ((link(each), each.number, str(each.valid), each.approved_by, each.frozen_at) for each in found)
-        return table((_("version"), _("number"), _("valid"), _("approved by"), _("frozen at")), cells)
+        cells = (
+            (link(each), each.number, span(each.valid), pointer(each.approved_by), each.frozen_at) for each in found
+        )
+        return table((_("split"), _("version"), _("period"), _("approved by"), _("frozen at")), cells)
 
 
 @admin.register(Conflict, site=site)
@@ -87,13 +97,7 @@ class Conflicts(Named):
         """The claims that take part."""
         found = ConflictParty.objects.filter(conflict=row).select_related("claim__holder").order_by("id")[: SHOWN + 1]
         cells = (
-            (
-                link(each.claim),
-                each.claim.holder.name,
-                f"{each.guaranteed_ppm:,}",
-                _("yes") if each.consents else _("no"),
-            )
-            for each in found
+            (link(each.claim), each.claim.holder.name, each.guaranteed_ppm, each.consents) for each in found
         )
         return table((_("claim"), _("holder"), _("guaranteed ppm"), _("consents")), cells)
 
@@ -102,16 +106,15 @@ class Conflicts(Named):
 class Splits(Named):
     """Who is paid for a claim's money."""
 
-    one_mode = False
-    list_display = ("number", "claim_id_shown", "holder", "version", "valid", "approved_by", "frozen_at")
+    list_display = ("number", "claim", "holder", "version", "valid", "approved_by", "frozen_at")
     list_select_related = linked = ("claim__holder",)
     hidden = frozenset({"territory_set", "action_set"})
     extra = ("parts",)
 
-    @display(_("claim"))
-    def claim_id_shown(self, row: SplitVersion) -> str:
-        """Public id of the claim."""
-        return row.claim.name_id
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Splits of claims of the chosen mode."""
+        found = SplitVersion.objects.select_related(*self.linked)
+        return found.filter(claim__livemode=actor_of(request).livemode)
 
     @display(_("holder"))
     def holder(self, row: SplitVersion) -> str:
@@ -126,9 +129,11 @@ class Splits(Named):
     @display(_("parts"))
     def parts(self, row: SplitVersion) -> SafeString:
         """Payees with their ppm; they sum to exactly 1,000,000."""
-        found = SplitPart.objects.filter(version=row).select_related("party").order_by("part_no")[: SHOWN + 1]
-        cells = ((each.part_no, each.party.name if each.party else "—", each.role, f"{each.ppm:,}") for each in found)
-        return table((_("part"), _("payee"), _("role"), _("ppm")), cells)
+        found = list(SplitPart.objects.filter(version=row).select_related("party").order_by("part_no")[: SHOWN + 1])
+        cells = ((each.part_no, link(each.party, each.party and each.party.name), word(each.role), each.ppm)
+                 for each in found)  # fmt: skip
+        sums = ("", "", _("total"), sum(each.ppm for each in found)) if len(found) <= SHOWN else ()
+        return table((_("part"), _("payee"), _("role"), _("ppm")), cells, sums=sums)
 
 
 @admin.register(Terms, site=site)
@@ -138,7 +143,8 @@ class TermsOffers(Named):
     list_display = ("number", "own_key", "organisation", "status", "created_at")
     list_select_related = linked = ("organisation",)
     list_filter = (StatusFilter,)
-    search_fields = ("own_key",)
+    search_fields = ("=own_key",)
+    search_help_text = _("a public id, or a whole own key")
     extra = ("versions", "assignments", "newest")
 
     @display(_("versions"))
@@ -147,19 +153,19 @@ class TermsOffers(Named):
         found = TermsVersion.objects.filter(terms=row).order_by("-number")[: SHOWN + 1]
         cells = (
             (
-                each.number, each.title, ", ".join(vocabulary.names(each.actions)),
-                ", ".join(territories.codes(each.territories)), each.approval, each.sha256,
+                each.number, each.title, vocabulary_names(each.actions), places(each.territories),
+                word(each.approval), code(each.sha256),
             )
             for each in found
         )  # fmt: skip
-        return table((_("number"), _("title"), _("uses"), _("territories"), _("approval"), "SHA-256"), cells)
+        return table((_("version"), _("title"), _("uses"), _("territories"), _("approval"), "SHA-256"), cells)
 
     @display(_("assigned to"))
     def assignments(self, row: Terms) -> SafeString:
         """Catalogues, imprints and works that offer these terms."""
         found = TermsAssignment.objects.filter(terms=row).select_related("catalogue", "imprint", "work")
         cells = (
-            (each.level, str(each.catalogue or each.imprint or each.work or "—"), each.created_at, each.ended_at)
+            (word(each.level), _target(each), each.created_at, each.ended_at)
             for each in found.order_by("id")[: SHOWN + 1]
         )
         return table((_("level"), _("stated for"), _("since"), _("until")), cells)
@@ -178,3 +184,12 @@ class Reservations(Named):
     list_display = ("number", "kind", "level", "organisation", "signal", "status", "created_at")
     list_select_related = linked = ("organisation",)
     list_filter = (StatusFilter,)
+
+
+def _target(stated: TermsAssignment) -> SafeString:
+    """What terms are assigned to."""
+    if stated.catalogue:
+        return link(stated.catalogue, stated.catalogue.name)
+    if stated.imprint:
+        return link(stated.imprint, stated.imprint.name)
+    return link(stated.work, stated.work and stated.work.title)

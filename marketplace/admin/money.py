@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
+from django.urls import path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from licensing.ledger.models import LedgerAccount, LedgerEntry, LedgerLine
-from licensing.royalties.models import Allocation, AllocationRun, Statement, WorkAllocation
-from marketplace.admin.reading import SHOWN, Named, Reading, StatusFilter, display, link, micro, minor, table
+from licensing.royalties.models import COLUMNS, Allocation, AllocationRun, Statement, WorkAllocation
+from marketplace.admin import explaining, trace
+from marketplace.admin.columns import code, display, link, micro, number
+from marketplace.admin.reading import SHOWN, Named, Reading, StatusFilter, table
 from marketplace.admin.site import site
+from marketplace.web.words import word
 
 
 @admin.register(LedgerEntry, site=site)
@@ -26,18 +32,35 @@ class Entries(Named):
     search_fields = ("=source", "=idem_key", "=kind")
     search_help_text = _("a whole id, key or kind")
     linked = ("reverses",)
-    extra = ("lines",)
+    hidden = frozenset({"xid", "cluster"})
+    extra = ("sums", "lines")
 
     @display(_("lines"))
     def lines(self, row: LedgerEntry) -> SafeString:
         """Debit and credit; their sum is zero."""
         found = LedgerLine.objects.filter(entry=row, effective_date=row.effective_date).select_related("account")
         cells = (
-            (each.account.code, micro(each.amount, each.currency_id) if each.amount > 0 else "",
-             micro(-each.amount, each.currency_id) if each.amount < 0 else "")
+            (link(each.account, code(each.account.code)),
+             number(micro(each.amount, each.currency_id) if each.amount > 0 else ""),
+             number(micro(-each.amount, each.currency_id) if each.amount < 0 else ""))
             for each in found.order_by("id")[: SHOWN + 1]
         )  # fmt: skip
         return table((_("account"), _("debit"), _("credit")), cells)
+
+    @display(_("sums of the lines"))
+    def sums(self, row: LedgerEntry) -> SafeString:
+        """Debit and credit of all lines per currency, and their difference."""
+        found = LedgerLine.objects.filter(entry=row, effective_date=row.effective_date).order_by("currency_id")
+        sums = found.values_list("currency_id").annotate(
+            debit=Sum("amount", filter=Q(amount__gt=0), default=0),
+            credit=Sum("amount", filter=Q(amount__lt=0), default=0), lines=Count("*"),
+        )  # fmt: skip
+        cells = (
+            (lines, number(micro(int(debit), currency)), number(micro(-int(credit), currency)),
+             difference(int(debit + credit), currency))
+            for currency, debit, credit, lines in sums
+        )  # fmt: skip
+        return table((_("lines"), _("debit"), _("credit"), _("difference")), cells)
 
 
 class WithBalances(ChangeList):
@@ -70,26 +93,27 @@ class Accounts(Reading):
         return WithBalances
 
     @display(_("currency"), "currency_id")
-    def currency_code(self, row: LedgerAccount) -> str:
+    def currency_code(self, row: LedgerAccount) -> SafeString:
         """Upper case, as money is written."""
-        return row.currency_id.upper()
+        return code(row.currency_id.upper())
 
     @display(_("balance"))
-    def balance(self, row: LedgerAccount) -> str:
+    def balance(self, row: LedgerAccount) -> SafeString:
         """Debit less credit, every digit."""
         found: int | Decimal | None = getattr(row, "balance_micro", None)
         if found is None:
             found = LedgerLine.objects.filter(account=row).aggregate(sum=Sum("amount"))["sum"] or 0
-        return micro(int(found), row.currency_id)
+        return number(micro(int(found), row.currency_id))
 
     @display(_("newest lines"))
     def newest(self, row: LedgerAccount) -> SafeString:
         """The last ones, newest first."""
         found = LedgerLine.objects.filter(account=row).select_related("entry").order_by("-effective_date", "-id")
         cells = (
-            (str(each.effective_date), link(each.entry), each.entry.kind, micro(each.amount, each.currency_id))
+            (each.effective_date, link(each.entry), word(each.entry.kind),
+             number(micro(each.amount, each.currency_id)))
             for each in found[: SHOWN + 1]
-        )
+        )  # fmt: skip
         return table((_("date"), _("entry"), _("kind"), _("amount")), cells)
 
 
@@ -97,46 +121,58 @@ class Accounts(Reading):
 class Runs(Named):
     """Divisions of payments."""
 
-    list_display = ("number", "source", "kind", "run_date", "gross", "pool", "works", "rows", "rule_version")
+    list_display = (
+        "number", "source", "kind", "run_date", "gross_minor", "pool_micro", "works", "rows", "rule_version",
+    )  # fmt: skip
     search_fields = ("=source",)
-    linked = ("order", "entry")
-    extra = ("by_work", "allocations")
+    search_help_text = _("a public id, or the whole id of a payment")
+    linked = ("order__quote__clearance", "entry")
+    hidden = frozenset({"xid", "first_row", "last_row"})
+    extra = ("balance", "by_work", "allocations", "chain")
 
-    @display(_("gross"), "gross_minor")
-    def gross(self, row: AllocationRun) -> str:
-        """Paid."""
-        return minor(row.gross_minor, row.currency)
+    def get_urls(self) -> list[Any]:
+        """One more page: how an amount came about."""
+        view = self.admin_site.admin_view(partial(explaining.page, self))
+        return [path("<int:key>/explain", view, name="licensing_allocationrun_explain"), *super().get_urls()]
 
-    @display(_("pool"), "pool_micro")
-    def pool(self, row: AllocationRun) -> str:
-        """Divided: gross less tax and fee."""
-        return micro(row.pool_micro, row.currency)
+    @display(_("pool and what was divided"))
+    def balance(self, row: AllocationRun) -> SafeString:
+        """Both sums and their difference."""
+        divided = Allocation.objects.filter(run=row, run_date=row.run_date).aggregate(sum=Sum("amount", default=0))
+        left = row.pool_micro - int(divided["sum"])
+        cells = [
+            (number(micro(row.pool_micro, row.currency)), number(micro(int(divided["sum"]), row.currency)),
+             difference(left, row.currency))
+        ]  # fmt: skip
+        return table((_("pool"), _("divided"), _("difference")), cells)
 
-    @display(_("works"))
+    @display(_("from the clearance to the delivery"))
+    def chain(self, row: AllocationRun) -> SafeString:
+        """Everything of its order, in order."""
+        return trace.chain(row.order)
+
+    @display(_("amounts per work"))
     def by_work(self, row: AllocationRun) -> SafeString:
         """What each work received."""
         found = WorkAllocation.objects.filter(run=row, run_date=row.run_date).select_related("work")
         cells = (
-            (link(each.work, each.work.title), micro(each.amount, row.currency), f"{each.weight:,}", each.floor,
+            (link(each.work, each.work.title), number(micro(each.amount, row.currency)), each.weight, each.floor,
              each.remainder, each.rank)
             for each in found.order_by("-amount", "id")[: SHOWN + 1]
         )  # fmt: skip
         heads = (_("work"), _("amount"), _("weight"), _("floor"), _("remainder"), _("rank"))
         return table(heads, cells)
 
-    @display(_("payees"))
+    @display(_("amounts per work and payee"))
     def allocations(self, row: AllocationRun) -> SafeString:
         """What each payee received of each work, with every number that led to it."""
         found = Allocation.objects.filter(run=row, run_date=row.run_date).select_related("work", "account")
         cells = (
-            (each.work.title, each.part_no, link(each.account, each.account.code), micro(each.amount, row.currency),
-             _("yes") if each.held else "", f"{each.weight:,}", each.floor, each.remainder, each.rank)
+            (link(each.work, each.work.title), each.part_no, link(each.account, code(each.account.code)),
+             number(micro(each.amount, row.currency)), each.held, explaining.link(row, each))
             for each in found.order_by("work_id", "part_no")[: SHOWN + 1]
         )  # fmt: skip
-        heads = (
-            _("work"), _("part"), _("account"), _("amount"), _("held"), _("weight"),
-            _("floor"), _("remainder"), _("rank"),
-        )  # fmt: skip
+        heads = (_("work"), _("part"), _("account"), _("amount"), _("held"), _("how it came about"))
         return table(heads, cells)
 
 
@@ -144,7 +180,8 @@ class Runs(Named):
 class Statements(Named):
     """What payees earned in a period."""
 
-    list_display = ("number", "payee_name", "organisation", "starts", "ends", "version", "earned_shown", "status")
+    list_display = ("number", "payee_name", "organisation", "starts", "ends", "version", "earned", "closing", "status")
+    micro_units = frozenset(COLUMNS)
     list_select_related = linked = ("payee", "organisation")
     list_filter = (StatusFilter,)
 
@@ -153,7 +190,9 @@ class Statements(Named):
         """Name of the party."""
         return row.payee.name
 
-    @display(_("earned"), "earned")
-    def earned_shown(self, row: Statement) -> str:
-        """In the period, every digit."""
-        return micro(row.earned, row.currency)
+
+def difference(amount: int, currency: str) -> SafeString:
+    """Micro units that must be zero: said with a word and on a tint."""
+    tone, word = ("ok", _("zero")) if amount == 0 else ("bad", _("not zero"))
+    text = micro(amount, currency)
+    return format_html('<span class="num">{} <span class="state {}">{}</span></span>', text, tone, word)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
@@ -18,8 +16,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from licensing.kernel import money, territories
+from licensing.kernel import territories
 from licensing.rights import vocabulary
+from marketplace.admin import columns
+from marketplace.admin.columns import Cell, Column, Words, display
+from marketplace.web import words
 from marketplace.web.context import HOUSE
 from marketplace.web.units import actor_of
 
@@ -28,14 +29,10 @@ COUNTED: Final = 10_000
 SHOWN: Final = 100
 """Rows of a table inside a page."""
 
-if TYPE_CHECKING:  # the stubs know a type parameter of Paginator and a type of lazy words; Django has neither
-    from django.utils.functional import _StrPromise
-
+if TYPE_CHECKING:  # the stubs know a type parameter of Paginator; Django has none
     AnyPaginator = Paginator[Any]
-    Words = str | _StrPromise
-    Cell = Words | int | SafeString | datetime | None
 else:
-    AnyPaginator, Words, Cell = Paginator, str, object
+    AnyPaginator = Paginator
 
 MASKS: Final = {"actions": "uses", "territories": "places"}
 """Columns that are bit masks, and the methods that say them in words."""
@@ -57,6 +54,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     actions = None
     paginator = Pages
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_display_links: Sequence[str] | None = None
     ordering: ClassVar[Sequence[str]] = ("-id",)
@@ -68,6 +66,18 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Whether the table has `livemode`; then only rows of the chosen mode are shown."""
     linked: ClassVar[tuple[str, ...]] = ()
     """Foreign keys fetched with the row itself."""
+    micro_units: ClassVar[frozenset[str]] = frozenset()
+    """Columns in micro units that do not say so in their name."""
+    headline: ClassVar[str] = ""
+    """The column that names a row to people."""
+    counted = COUNTED
+    narrowed_by: ClassVar[frozenset[str]] = frozenset()
+    """Columns by which an address may narrow the list; no other: a hidden column must not be guessed at by asking."""
+
+    def __init__(self, model: type[models.Model], admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        for field in model._meta.concrete_fields:
+            setattr(self, f"column_{field.name}", Column(field, self.micro_units))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Operators and auditors."""
@@ -89,30 +99,45 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         """Nobody: nothing is deleted."""
         return False
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what is declared: Django would let an address ask for the beginning of any column, hidden ones too."""
+        return lookup in self.narrowed_by
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Rows of the mode the person chose."""
         rows: models.QuerySet[Any] = super().get_queryset(request).select_related(*self.linked)
         return rows.filter(livemode=actor_of(request).livemode) if self.one_mode else rows
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Columns of the table as `Column` says them."""
+        return [self._method(name) for name in super().get_list_display(request)]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Sequence[str]) -> list[str]:
+        """The same names as in the list."""
+        return [self._method(name) for name in super().get_list_display_links(request, list_display) or ()]
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """The public id, all columns that are not hidden, then the extras."""
-        columns = [
-            MASKS.get(field.name, field.name)
+        """All columns that are not hidden, then the extras; the public id stands over them."""
+        shown = [
+            self._method(MASKS.get(field.name, field.name))
             for field in self.model._meta.concrete_fields
             if field.name not in self.hidden and field.name not in {"id", "public_id"}
         ]
-        named = ["number"] if hasattr(self.model, "name_id") else ["id"]
-        return [*named, *columns, *self.extra]
+        return [*shown, *self.extra]
 
-    @admin.display(description=_("uses"))
+    def _method(self, name: str) -> str:
+        ours = hasattr(type(self), name) and not hasattr(ModelAdmin, name)
+        return name if ours else f"column_{name}"
+
+    @display(_("uses"))
     def uses(self, row: Any) -> str:
         """A mask of leaf actions by name."""
-        return ", ".join(vocabulary.names(row.actions))
+        return vocabulary_names(row.actions)
 
-    @admin.display(description=_("territories"))
+    @display(_("territories"))
     def places(self, row: Any) -> str:
         """A mask of territories by code."""
-        return ", ".join(territories.codes(row.territories))
+        return places(row.territories)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """All of them."""
@@ -120,7 +145,28 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Titled by our own name of the table."""
-        return super().changelist_view(request, {"title": self.admin_site.name_of(self.model), **(extra_context or {})})
+        told = {
+            "title": self.admin_site.name_of(self.model),
+            "empty": _("There is none yet. Rows come with what organisations do over the API."),
+        }
+        return super().changelist_view(request, told | (extra_context or {}))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """Titled by our own name of the table, with the row's name under it."""
+        row = self.get_object(request, object_id) if object_id and self.headline else None
+        told = {"title": self.admin_site.name_of(self.model), "headline": getattr(row, self.headline or "pk", "")}
+        return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What was done to a row is in the audit log."""
+        row = self.get_object(request, object_id)
+        log = reverse("admin:accounts_auditrow_changelist")
+        return HttpResponseRedirect(f"{log}?q={getattr(row, 'name_id', '')}")
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
@@ -141,88 +187,48 @@ class Named(Reading):
 
     list_display_links: Sequence[str] | None = ("number",)
 
-    @admin.display(description=_("number"), ordering="public_id")
-    def number(self, row: Any) -> str:
+    @display(_("number"), "public_id")
+    def number(self, row: Any) -> SafeString:
         """The public id."""
-        return str(row.name_id)
+        return columns.code(row.name_id)
 
 
-_HEAD: Final = '<th scope="col" class="px-3 py-2 text-left font-semibold">{}</th>'
+def vocabulary_names(mask: int) -> str:
+    """A mask of leaf actions in the reader's language."""
+    return ", ".join(vocabulary.LABELS[name][words.language()] for name in vocabulary.names(mask)) or columns.NOTHING
 
 
-def table(heads: Sequence[Words], rows: Iterable[Sequence[Cell]]) -> SafeString:
-    """An HTML table of at most SHOWN rows; slice the query to SHOWN + 1 so that it can say there are more."""
+def places(mask: int) -> str:
+    """A mask of territories by code; the whole world, with or without some, in words."""
+    first, *rest = territories.codes(mask) or [columns.NOTHING]
+    if first != "WORLD":
+        return ", ".join([first, *rest])
+    if not rest:
+        return str(_("the whole world"))
+    return _("the whole world but %(places)s") % {"places": ", ".join(each.removeprefix("-") for each in rest)}
+
+
+def table(heads: Sequence[Words], rows: Iterable[Sequence[Cell]], *, sums: Sequence[Cell] = ()) -> SafeString:
+    """An HTML table of at most SHOWN rows; slice the query to SHOWN + 1 so that it can say there are more.
+
+    `sums` is a last line under them all.
+    """
     found = list(rows)
     if not found:
         return format_html("<p>{}</p>", _("none"))
-    head = format_html_join(
-        "", '<th scope="col" class="px-3 py-2 text-left font-semibold">{}</th>', ((h,) for h in heads)
-    )
-    body = format_html_join(
-        "",
-        '<tr class="border-t border-base-200 dark:border-base-800">{}</tr>',
-        (
-            (format_html_join("", '<td class="px-3 py-2 align-top">{}</td>', ((_shown(c),) for c in row)),)
-            for row in found[:SHOWN]
-        ),
-    )
+    head = format_html_join("", '<th scope="col">{}</th>', ((columns.capital(each),) for each in heads))
+    body = format_html_join("", "<tr>{}</tr>", ((_cells("td", row),) for row in found[:SHOWN]))
+    foot = format_html("<tfoot><tr>{}</tr></tfoot>", _cells("th", sums)) if sums else ""
     more = format_html("<p>{}</p>", _("There are more rows.")) if len(found) > SHOWN else ""
     return format_html(
-        '<div class="overflow-x-auto"><table class="w-full text-sm"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
-        "{}</div>",
-        head, body, more,
+        '<div class="scroll" tabindex="0"><table class="inner"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>'
+        "</div>{}",
+        head, body, foot, more,
     )  # fmt: skip
 
 
-def link(row: models.Model | None, text: str = "") -> SafeString | str:
-    """A link to the page of a row."""
-    if row is None:
-        return "—"
-    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', address, text or str(row))
-
-
-def counts(found: Any) -> str:
-    """A JSON object of counts in one line, largest first."""
-    if not isinstance(found, dict):
-        return "—"
-    ordered = sorted(found.items(), key=lambda each: (-each[1] if isinstance(each[1], int) else 0, each[0]))
-    return ", ".join(f"{name} {number}" for name, number in ordered) or "—"
-
-
-def pretty(found: Any) -> SafeString:
-    """JSON for reading."""
-    text = json.dumps(found, ensure_ascii=False, indent=1, default=str)
-    return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', text)
-
-
-def minor(amount: int | None, currency: str) -> str:
-    """Minor units as 12.34 USD."""
-    return "—" if amount is None else _decimal(amount, money.exponent(currency), currency)
-
-
-def micro(amount: int | None, currency: str) -> str:
-    """Micro units of the minor unit as 12.345678 USD, every digit."""
-    return "—" if amount is None else _decimal(amount, money.exponent(currency) + 6, currency)
-
-
-def _decimal(amount: int, digits: int, currency: str) -> str:
-    sign, text = "-" if amount < 0 else "", str(abs(int(amount))).zfill(digits + 1)
-    whole, rest = (text[:-digits], "." + text[-digits:]) if digits else (text, "")
-    return f"{sign}{int(whole):,}{rest} {currency.upper()}"
-
-
-def display(
-    name: Words, order: str | None = None, *, boolean: bool | None = None
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """django.contrib.admin.display with the name first."""
-    return admin.display(description=name, ordering=order, boolean=boolean)
-
-
-def _shown(cell: Cell) -> Any:
-    if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M:%S}"
-    return "—" if cell is None or cell == "" else cell
+def _cells(tag: str, row: Sequence[Cell]) -> SafeString:
+    return format_html_join("", f"<{tag}>{{}}</{tag}>", ((columns.shown(cell),) for cell in row))
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -233,7 +239,7 @@ class StatusFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Every state there can be."""
-        return [(state, state) for state in sorted(model_admin.model.STATES.all)]
+        return [(state, words.word(state)) for state in sorted(model_admin.model.STATES.all)]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         """Rows in the chosen state."""

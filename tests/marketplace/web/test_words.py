@@ -11,7 +11,20 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from django.apps import apps
 
+from accounts.models import ROLES
+from licensing.catalogue.models import FORMS, ORIGINS, PERSONAL_DATA, SOURCE_KINDS, THIRD_PARTY
+from licensing.catalogue.services import PARTY_KINDS
+from licensing.delivery.facts import KINDS as RELEASE_KINDS
+from licensing.intake.plan import OUTCOMES
+from licensing.ledger.models import KINDS as LEDGER_KINDS
+from licensing.payments.services import METHODS
+from licensing.rights.scopes import LEVELS
+from licensing.rights.services import BASES, CONSENTS, DERIVATIONS
+from licensing.rights.terms import SURVIVALS
+from marketplace.admin import columns
+from marketplace.admin.site import site
 from marketplace.api import errors
 from marketplace.web import codes
 
@@ -23,6 +36,8 @@ PAGES = [
     *ROOT.glob("marketplace/admin/*.py"),
 ]
 _TAG = re.compile(r"""\{% *trans(?:late)? +(["'])(.*?)\1""")
+_BLOCK = re.compile(r"\{% *blocktrans(?:late)?[^%]*%\}(.*?)\{% *endblocktrans", re.DOTALL)
+_SLOT = re.compile(r"\{\{ *(\w+) *\}\}")
 _FUNCTIONS = frozenset({"_", "gettext", "gettext_lazy"})
 
 
@@ -31,6 +46,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
         text = path.read_text("utf-8")
         if path.suffix == ".html":
             yield from ((path.name, found[1]) for found in _TAG.findall(text))
+            yield from ((path.name, _SLOT.sub(r"%(\1)s", found)) for found in _BLOCK.findall(text))
             continue
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
@@ -41,9 +57,37 @@ def _sentences() -> Iterator[tuple[str, str]]:
 
 def test_every_sentence_is_translated() -> None:
     with CATALOGUE.open("rb") as file:
-        known = {message.id: message.string for message in read_po(file) if message.id}
+        known = {message.id: message.string for message in read_po(file) if message.id and not message.context}
     assert len(PAGES) > 20
     assert sorted({found for found in _sentences() if not known.get(found[1])}) == []
+
+
+def _known(context: str | None = None) -> set[str]:
+    with CATALOGUE.open("rb") as file:
+        return {str(each.id) for each in read_po(file) if each.id and each.string and each.context == context}
+
+
+def test_every_column_of_the_administration_is_translated() -> None:
+    names = {
+        columns.named(field)
+        for model, page in site._registry.items()
+        for field in model._meta.concrete_fields
+        if field.name not in {*page.hidden, "id", "public_id"}  # type: ignore[attr-defined]  # all are Reading
+    }
+    assert len(names) > 150
+    assert sorted(names - _known()) == []
+
+
+def test_every_word_of_a_vocabulary_is_translated() -> None:
+    states = {state for model in apps.get_models() if hasattr(model, "STATES") for state in model.STATES.all}
+    vocabularies = (
+        ROLES, LEDGER_KINDS, FORMS, ORIGINS, SOURCE_KINDS, PERSONAL_DATA, THIRD_PARTY, PARTY_KINDS, LEVELS, BASES,
+        CONSENTS, DERIVATIONS, OUTCOMES, RELEASE_KINDS, METHODS, SURVIVALS, ("cleared", "needs_approval", "refused"),
+        ("error", "warning", "note"), ("terms", "open_licence", "public_domain", "mixed"), ("root", "derived"),
+        ("asserted", "verified", "not_needed"), ("reserve", "withhold"), ("identifier", "content"),
+    )  # fmt: skip
+    words = {word.replace("_", " ") for vocabulary in (states, *vocabularies) for word in vocabulary}
+    assert sorted(words - _known("value")) == []
 
 
 def test_no_translation_is_empty_fuzzy_or_loses_a_place() -> None:
