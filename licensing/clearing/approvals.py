@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -11,11 +11,13 @@ from accounts import states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.unit import Actor, unit
+from licensing.clearing import profiles
 from licensing.clearing.models import Approval, Clearance
 from licensing.jobs import services as jobs
-from licensing.kernel import digests
+from licensing.kernel import digests, territories
 from licensing.kernel.money import MICRO
 from licensing.rights import terms as offers
+from licensing.rights import vocabulary
 from licensing.rights.models import Terms, TermsAssignment, TermsVersion
 
 DUE = timedelta(days=10)
@@ -29,7 +31,7 @@ SELECT licet_uuid7(%(at)s), %(at)s, t.organisation_id, %(livemode)s, d.clearance
 FROM licensing_decision d CROSS JOIN LATERAL unnest(d.versions) AS u(version)
 JOIN licensing_termsversion v ON v.id = u.version JOIN licensing_terms t ON t.id = v.terms_id
 WHERE d.clearance_id = %(clearance)s AND d.outcome = 'needs_approval'
-  AND (v.approval = 'manual' OR 'past_use' = ANY(d.reasons))
+  AND (v.approval = 'manual' OR ('past_use' = ANY(d.reasons) AND v.approval <> 'released'))
 GROUP BY t.organisation_id, d.clearance_id, d.work_id
 """
 
@@ -83,29 +85,56 @@ def expire(*, clearance: Clearance, actor: Actor, at: datetime) -> int:
 
 
 def _private_offer(approval: Approval, price_minor: int | None, at: datetime) -> TermsVersion:
-    """The version that needed a word, now to one licensee by name, for one work, without approval."""
+    """The version that needed a word, now to one licensee by name, for one work and no more than was asked."""
     source = approval.version
     assert source is not None, "asked by version: ASK writes none without"
     until = at.date() + timedelta(days=PRIVATE_DAYS)
     body = {
         **source.body,
-        "title": f"{source.title} ({approval.name_id})",
+        **_asked(approval.clearance, source),
+        "title": f"{source.title[:160]} ({approval.name_id})",
         "audience": "named",
         "approval": "auto",
         "offer": {"from": at.date().isoformat(), "until": until.isoformat()},
     }
     if price_minor is not None:
         body["price"] = {"rules": [{"kind": "flat", "amount_micro": price_minor * MICRO}]}
+    columns = offers.read_body(body)
+    if _began(approval.clearance) < approval.clearance.at.date():
+        columns["approval"] = "released"  # never to be stated in a body: only an answer releases the past
     terms = Terms.objects.create(
         public_id=fresh(at), created_at=at, organisation_id=approval.organisation_id, livemode=approval.livemode,
         own_key=f"approval:{approval.name_id}", status="published",
     )  # fmt: skip
     version = TermsVersion.objects.create(
         terms=terms, number=1, body=body, sha256=digests.of_json(body), created_at=at,
-        audience_organisation_id=approval.clearance.organisation_id, **offers.read_body(body),
+        audience_organisation_id=approval.clearance.organisation_id, **columns,
     )  # fmt: skip
     TermsAssignment.objects.create(
         organisation_id=approval.organisation_id, livemode=approval.livemode, level="work", work_id=approval.work_id,
         terms=terms, extends=True, created_at=at,
     )  # fmt: skip
     return version
+
+
+def _asked(clearance: Clearance, source: TermsVersion) -> dict[str, Any]:
+    """The source's fields cut down to the use the holder was asked about: a yes to that is a yes to nothing else."""
+    use = clearance.use.body
+    asked = profiles.read(use, currency=clearance.currency, licensee="", licensee_id=clearance.organisation_id)
+    days = asked.retention_days
+    return {
+        "actions": vocabulary.names(source.actions & asked.box.actions),
+        "territories": territories.codes(source.territories & asked.box.territories),
+        "model_kinds": [use["model_kind"]],
+        "outputs": use["outputs"],
+        "training_window_days": asked.window_days,
+        "copy_retention_days": None if days is None else max(1, days),
+        "model_survival": asked.survival,
+        "distribution": use["distribution"] or source.distribution,
+        "commercial": asked.commercial,
+        "exclusive": asked.exclusive,
+    }
+
+
+def _began(clearance: Clearance) -> date:
+    return date.fromisoformat(clearance.use.body["training_window"]["from"])

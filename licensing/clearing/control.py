@@ -10,7 +10,9 @@ from licensing.clearing.facts import (
     CONSENTED,
     CONTESTED,
     EXCLUSIVE,
+    FOREIGN,
     HOLDER_UNKNOWN,
+    INCLUDES,
     ONE_STOP,
     ROOT,
     VERIFIED,
@@ -40,6 +42,8 @@ class Control:
     """Control over a region: paths per root share, one-stop paths, contestants with their consents.
 
     `complete`: the root shares make the whole and each has a licensor. `overclaimed`: they make more than the whole.
+    `owned`: the organisation that entered the work claims a share itself. `included`: a root claim states that it
+    includes the works this one is made from.
     """
 
     paths: dict[int, list[Path]]
@@ -48,6 +52,8 @@ class Control:
     blockers: tuple[str, ...]
     complete: bool = False
     overclaimed: bool = False
+    owned: bool = False
+    included: bool = False
 
 
 def chains(rights: Rights) -> list[Chain | None]:
@@ -74,20 +80,22 @@ def over(region: Box, rights: Rights, lines: list[Chain | None], use: Use) -> Co
         return Control({}, [], {}, (_absent(region, claims, lines),))
     contestants = _contestants(region, rights, acting, roots)
     exclusive = _exclusive_children(claims, acting)
+    owned = any(not claims[root].flags & FOREIGN for root in roots)
     paths: dict[int, list[Path]] = {root: [] for root in roots}
     one_stop = []
     for line in acting.values():
         if _suspended(line, exclusive):
             continue
-        mine = path(claims, line, use)
-        if claims[line[0]].flags & ONE_STOP:
+        mine = path(claims, line, use, owned=owned)
+        if claims[line[0]].flags & ONE_STOP and _trusted(claims[line[0]].flags):
             one_stop.append(mine)
         if all(claims[place].ppm >= claims[mine.root].ppm for place in line):
             paths[mine.root].append(mine)
     totals = _totals(claims, roots)
     complete = min(totals) >= WHOLE and all(paths.values())
     blockers = () if complete or one_stop else ("control_incomplete",)
-    return Control(paths, one_stop, contestants, blockers, complete, max(totals) > WHOLE)
+    included = any(_includes(claims[root].flags) for root in roots)
+    return Control(paths, one_stop, contestants, blockers, complete, max(totals) > WHOLE, owned, included)
 
 
 def _absent(region: Box, claims: tuple[Claim, ...], lines: list[Chain | None]) -> str:
@@ -144,12 +152,25 @@ def _suspended(line: Chain, exclusive: dict[int, set[int]]) -> bool:
     return any(parent in exclusive and child not in exclusive[parent] for child, parent in pairwise(line))
 
 
-def path(claims: tuple[Claim, ...], line: Chain, use: Use) -> Path:
-    """What a line of claims is worth for a use: verified, and what blocks it."""
+def _trusted(flags: int) -> bool:
+    """Whether a claim may speak beyond its own share: made by whom the work is from, or verified."""
+    return not flags & FOREIGN or bool(flags & VERIFIED)
+
+
+def _includes(flags: int) -> bool:
+    return bool(flags & INCLUDES and flags & CONSENTED) and _trusted(flags)
+
+
+def path(claims: tuple[Claim, ...], line: Chain, use: Use, *, owned: bool) -> Path:
+    """What a line of claims is worth for a use: verified, and what blocks it.
+
+    Where the organisation that entered the work claims nothing itself (not `owned`), the word of others is not enough.
+    """
     flags = [claims[place].flags for place in line]
     verified = all(flag & VERIFIED for flag in flags)
     blockers = []
-    if use.needs_verified and not verified:
+    strange = not owned and not all(_trusted(flag) for flag in flags)
+    if strange or (use.needs_verified and not verified):
         blockers.append("assurance_too_low")
     if not all(flag & CONSENTED for flag in flags):
         blockers.append("claim_unproven")

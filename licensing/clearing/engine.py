@@ -293,10 +293,10 @@ def _price_by_rules(cursor: Any, run: Prepared) -> None:
 
 
 def _manual(offers: Iterable[f.Offer]) -> int:
-    """Bit 0: somebody must approve; bit 1: an offer that was not made to this licensee by name."""
+    """Bit 0: somebody must approve; bit 1: an offer not made to the licensee by name; bit 2: no release of the past."""
     bits = 0
     for offer in offers:
-        bits |= int(offer.manual) | (offer.audience != "named") << 1
+        bits |= int(offer.manual) | (offer.audience != "named") << 1 | (not offer.released) << 2
     return bits
 
 
@@ -345,7 +345,7 @@ def _mark_bad(cursor: Any, run: Prepared, below: dict[int, set[int]]) -> None:
     for work, flags, fit in cursor.fetchall():
         if fit in run.sure and not rules.gate_codes(flags, run.use):
             alone.add(work)
-        if flags & f.UNDERLYING:
+        if flags & f.UNDERLYING and not run.fits[fit].includes:
             needs_more.add(work)
     good = {work for work in alone if work not in needs_more}
     grown = True

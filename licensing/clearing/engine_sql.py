@@ -83,7 +83,8 @@ SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.
   v.survival, v.audience, v.currency, v.price_measures,
   CASE WHEN v.distribution = '{{}}' THEN '' ELSE to_jsonb(v.distribution)::text END,
   CASE WHEN v.conditions_count = 0 THEN '' ELSE v.conditions::text END) AS key,
-  v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1) AS manual,
+  v.conditions_count AS conditions, (v.approval = 'manual')::int | ((v.audience <> 'named')::int << 1)
+    | ((v.approval <> 'released')::int << 2) AS manual,
   v.price_flat, v.price_characters, v.price_words, v.price_tokens, v.price_minutes, v.price_minimum, v.price_multipliers
 FROM licensing_termsversion v JOIN licensing_terms t ON t.id = v.terms_id
 WHERE EXISTS (SELECT FROM clr_sets s CROSS JOIN LATERAL unnest(s.offers) AS u(id) WHERE u.id = v.id);
@@ -149,7 +150,7 @@ DELETE FROM clr_cand a USING clr_cand b
 WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a.num = b.num AND a.den = b.den
   AND b.flat <= a.flat AND b.characters <= a.characters AND b.words <= a.words AND b.tokens <= a.tokens
   AND b.seconds <= a.seconds AND b.minimum <= a.minimum
-  AND (b.manual & 2, b.conditions, b.version) < (a.manual & 2, a.conditions, a.version) AND b.manual & 2 <= a.manual & 2
+  AND (b.manual & 6, b.conditions, b.version) < (a.manual & 6, a.conditions, a.version) AND b.manual & 6 <= a.manual & 6
 """
 # Which fit each set has: arrays are compared once.
 OF = """
@@ -165,7 +166,7 @@ SELECT * FROM (
   SELECT c AS a, lead(c) OVER ordered AS b, c.termset, row_number() OVER ordered AS rank,
     count(*) OVER whole AS n, max(c.need) OVER whole AS last
   FROM clr_cand c WINDOW whole AS (PARTITION BY c.termset),
-    ordered AS (PARTITION BY c.termset ORDER BY c.need, c.manual & 2, c.conditions, c.version)
+    ordered AS (PARTITION BY c.termset ORDER BY c.need, c.manual & 6, c.conditions, c.version)
 ) p WHERE rank = 1 AND n <= 2 AND last = 0
 """
 READY = f"""
@@ -205,7 +206,7 @@ def share_of(price: str, share: str) -> str:
 PRICED = f"""
 CREATE TEMP TABLE clr_priced ON COMMIT DROP AS
 WITH best AS (
-  SELECT w.work_id, c.termset, c.need, min(ARRAY[c.manual & 2, {price100("c.", "w")}, c.conditions, c.version]) AS pick
+  SELECT w.work_id, c.termset, c.need, min(ARRAY[c.manual & 6, {price100("c.", "w")}, c.conditions, c.version]) AS pick
   FROM licensing_bundlework b JOIN licensing_workclear w ON w.work_id = b.work_id
   JOIN clr_ready r ON r.termset = w.termset_id AND r.mode = 2 AND NOT r.by_rules
   JOIN clr_cand c ON c.termset = w.termset_id
@@ -293,7 +294,7 @@ def _works(
     many, join, below = _singly(priced, bad) if several else ("NULL::bigint AS many, 0 AS many_manual", "", "0")
     return f"""
 SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
-  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 2 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome, {_FENCE}
+  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 4 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome, {_FENCE}
 FROM (
   SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates, {_FENCE} FROM (
     SELECT y.*,
@@ -301,7 +302,7 @@ FROM (
       CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual
         WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END END AS by_hand, {_FENCE}{picked}
     FROM (
-      SELECT v.*, coalesce(v.b_manual & 2 = v.manual & 2 AND v.price_b < v.price_a, false) AS second, {_FENCE} FROM (
+      SELECT v.*, coalesce(v.b_manual & 6 = v.manual & 6 AND v.price_b < v.price_a, false) AS second, {_FENCE} FROM (
         SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, {many},
           w.flags & %(gates)s | {below} AS flag_gates,
           CASE WHEN r.mode = 1 THEN {price100("r.", "w", measures)} END AS price_a,
@@ -352,7 +353,7 @@ INSERT INTO licensing_decision (clearance_id, work_id, fit, outcome, kind, reaso
 SELECT %(clearance)s, q.work_id, q.fit, outcome, CASE WHEN outcome = 'refused' THEN '' ELSE kind END,
   CASE WHEN outcome = 'needs_approval' THEN
       CASE WHEN by_hand & 1 <> 0 THEN ARRAY['approval_required'] ELSE '{{}}'::text[] END
-      || CASE WHEN q.past AND by_hand & 2 <> 0 THEN ARRAY['past_use'] ELSE '{{}}'::text[] END
+      || CASE WHEN q.past AND by_hand & 4 <> 0 THEN ARRAY['past_use'] ELSE '{{}}'::text[] END
     ELSE {GATE_ARRAY} || reasons END,
   considered, {NOTE_ARRAY}, CASE WHEN outcome = 'refused' THEN NULL ELSE price END,
   CASE WHEN outcome = 'refused' THEN '' ELSE assurance END,

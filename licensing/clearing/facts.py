@@ -1,6 +1,6 @@
 """What clearing knows of a work and of a use: plain values, made by queries or by hand.
 
-The bits here are those the projection writes in SQL (licensing/migrations/0003_rights.py); a test holds them equal.
+The bits here are those the projection writes in SQL (licensing/migrations); a test holds them equal.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ NOTES = {
     PERSONAL_PRESENT: "personal_data_present",
 }
 
-# Flags of a claim.
+# Flags of a claim. FOREIGN: made by another organisation than the one that entered the work.
 ROOT, ONE_STOP, CONSENTED, VERIFIED, CONTESTED, EXCLUSIVE, HOLDER_UNKNOWN, INCLUDES = 1, 2, 4, 8, 16, 32, 64, 128
+FOREIGN = 256
 # Flags of an open licence.
 NON_COMMERCIAL, ACADEMIC, UNPARSED, ATTRIBUTION, SHARE_ALIKE, NO_DERIVATIVES, FIRST_HAND, COVERS = (
     1, 2, 4, 8, 16, 32, 64, 128,
@@ -132,7 +133,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A terms version. `key` orders equal offers: the id of the version; None of days is without limit."""
+    """A terms version. `key` orders equal offers: the id of the version; None of days is without limit.
+
+    `released`: the holder's yes to a use that began in the past.
+    """
 
     key: int
     licensor: int
@@ -154,6 +158,7 @@ class Offer:
     manual: bool
     currency: str
     price: Price
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,12 @@ LEVELS = {"catalogue": 1, "imprint": 2, "work": 3}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Facts of a work with the ids of its claims, in the order of the claims in the facts."""
+    """Facts of a work, and the public ids of the rows they come from in the same order: claim, withhold, licence,
+    offer.
+    """
 
     facts: f.WorkFacts
-    claim_ids: tuple[int, ...]
+    rows: Mapping[str, tuple[str, ...]]
 
 
 def load(work_ids: Collection[int]) -> dict[int, Loaded]:
@@ -62,9 +64,8 @@ def load(work_ids: Collection[int]) -> dict[int, Loaded]:
 def _build(
     work: int, reader: _Reader, relations: Mapping[int, list[int]], built: dict[int, Loaded], above: tuple[int, ...]
 ) -> Loaded:
-    rights, claims = reader.rights(work)
-    includes = any(claim.flags & f.INCLUDES and claim.flags & f.ROOT for claim in rights.claims)
-    flags = reader.flags(work) | (f.UNDERLYING if relations.get(work) and not includes else 0)
+    rights, rows = reader.rights(work)
+    flags = reader.flags(work) | (f.UNDERLYING if relations.get(work) else 0)
     path = (*above, work)
     below = tuple(
         None if of in path else _build(of, reader, relations, built, path).facts
@@ -72,7 +73,7 @@ def _build(
     )
     row = reader.works[work]
     measures = {name: value for name in f.MEASURES if (value := getattr(row, name)) is not None}
-    return Loaded(f.WorkFacts(row.name_id, flags, rights, measures, below), claims)
+    return Loaded(f.WorkFacts(row.name_id, flags, rights, measures, below), rows)
 
 
 class _Reader:
@@ -144,29 +145,34 @@ class _Reader:
         )
         return sum(bit for bit, holds in said if holds) | 1 << f.FORM_SHIFT + f.FORMS.index(row.form)
 
-    def rights(self, work: int) -> tuple[f.Rights, tuple[int, ...]]:
-        """The rights of a work and the ids of its claims."""
+    def rights(self, work: int) -> tuple[f.Rights, dict[str, tuple[str, ...]]]:
+        """The rights of a work and the ids of their rows."""
         claims = self.claims.get(work, [])
         places = {claim.pk: place for place, claim in enumerate(claims)}
         active = [row for row in self.reservations.get(work, ()) if _binding(row)]
         row = self.works[work]
+        given = [e for e in self.encumbrances.get(work, ()) if e.livemode == row.livemode]
+        asserted = [one for one in self.licences.get(work, ()) if one.grade != "none"]
+        versions = self._offers(work)
         known = sum(1 << place for place, name in enumerate(f.MEASURES) if getattr(row, name) is not None)
         rights = f.Rights(
-            claims=tuple(_claim(claim, places) for claim in claims),
+            claims=tuple(_claim(claim, places, row.organisation_id) for claim in claims),
             withholds=tuple(f.Withhold(_box(r), r.by_author) for r in active if r.kind == "withhold"),
             reserves=tuple(_box(r) for r in active if r.kind == "reserve"),
-            encumbrances=tuple(
-                f.Encumbrance(_box(e), e.exclusive, e.licensee, e.until)
-                for e in self.encumbrances.get(work, ())
-                if e.livemode == row.livemode
-            ),
+            encumbrances=tuple(f.Encumbrance(_box(e), e.exclusive, e.licensee, e.until) for e in given),
             conflicts=tuple(_conflict(c, places) for c in self.conflicts.get(work, ())),
-            licences=tuple(self._licence(lic, work) for lic in self.licences.get(work, ()) if lic.grade != "none"),
+            licences=tuple(self._licence(one, work) for one in asserted),
             status=self._status(work),
-            offers=self._offers(work),
+            offers=tuple(offering.of_version(version) for version in versions),
             known=known,
         )
-        return rights, tuple(places)
+        rows = {
+            "claim": tuple(claim.name_id for claim in claims),
+            "withhold": tuple(r.name_id for r in active if r.kind == "withhold"),
+            "licence": tuple(one.name_id for one in asserted),
+            "offer": tuple(f"{version.terms.name_id}/{version.number}" for version in versions),
+        }
+        return rights, rows
 
     def _licence(self, row: OpenLicence, work: int) -> f.Licence:
         grade = {"non_commercial": f.NON_COMMERCIAL, "academic": f.ACADEMIC, "use_all": 0}.get(row.grade, f.UNPARSED)
@@ -193,7 +199,7 @@ class _Reader:
             return f.Status(0, WORLD, BEGINNING, declared=True) if declared else None
         return f.Status(stored.public_domain, stored.unknown, stored.on_date.toordinal(), declared)
 
-    def _offers(self, work: int) -> tuple[f.Offer, ...]:
+    def _offers(self, work: int) -> list[TermsVersion]:
         floor: dict[int, int] = {}
         for row in self.all_assigned.get(work, ()):
             if not row.extends:
@@ -204,7 +210,7 @@ class _Reader:
                 latest = max(row.terms.versions.all(), key=lambda version: version.number, default=None)
                 if latest is not None:
                     versions[latest.pk] = latest
-        return tuple(offering.of_version(versions[key]) for key in sorted(versions))
+        return [versions[key] for key in sorted(versions)]
 
 
 class _Scope:
@@ -264,7 +270,7 @@ def _binding(row: Reservation) -> bool:
     return not (row.by_author and row.party is not None and row.party.verified_at is None)
 
 
-def _claim(row: Claim, places: Mapping[int, int]) -> f.Claim:
+def _claim(row: Claim, places: Mapping[int, int], entered_by: int) -> f.Claim:
     said = (
         (f.ROOT, row.kind == "root"),
         (f.ONE_STOP, row.one_stop and bool(row.document or row.consent_evidence)),
@@ -274,6 +280,7 @@ def _claim(row: Claim, places: Mapping[int, int]) -> f.Claim:
         (f.EXCLUSIVE, row.derivation == "exclusive_licence"),
         (f.HOLDER_UNKNOWN, row.holder.kind == "unknown"),
         (f.INCLUDES, row.includes_underlying),
+        (f.FOREIGN, row.organisation_id != entered_by),
     )
     parent = None if row.from_claim_id is None else places.get(row.from_claim_id, -1)
     licensor = row.holder.represented_by_id or row.organisation_id

@@ -38,6 +38,7 @@ def of_version(version: TermsVersion) -> Offer:
         manual=version.approval == "manual",
         currency=version.currency,
         price=price_of(version.price),
+        released=version.approval == "released",
     )
 
 

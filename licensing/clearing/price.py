@@ -67,7 +67,9 @@ def of_offer(price: Price, measures: Mapping[str, int], use: Use) -> int:
 
 
 def choose(needs: Sequence[Need], offers: Sequence[Offer], measures: Mapping[str, int], use: Use) -> Choice:
-    """Choose by (made to us by name, price, number of conditions, key) for each need, and price the work."""
+    """Choose by (answer about the past, made to us by name, price, number of conditions, key) for each need, and price
+    the work.
+    """
     prices: dict[int, int] = {}
     picks = []
     for need in needs:
@@ -78,9 +80,9 @@ def choose(needs: Sequence[Need], offers: Sequence[Offer], measures: Mapping[str
     return Choice(_total(needs, picks, prices, offers), tuple(picks))
 
 
-def _rank(offer: Offer, price: int) -> tuple[bool, int, int, int]:
-    """An offer made to this licensee by name goes first: it is the holder's answer to an approval."""
-    return offer.audience != "named", price, len(offer.conditions), offer.key
+def _rank(offer: Offer, price: int) -> tuple[bool, bool, int, int, int]:
+    """The holder's answer to an approval goes first, one about the past before others, then an offer by name."""
+    return not offer.released, offer.audience != "named", price, len(offer.conditions), offer.key
 
 
 def _total(

@@ -60,7 +60,7 @@ def knives(rights: Rights, use: Use, at: datetime) -> Iterator[Box]:
     """Every box along whose edges the answer may change."""
     yield from (claim.box for claim in rights.claims)
     yield from (withhold.box for withhold in rights.withholds)
-    yield from (encumbrance.box for encumbrance in rights.encumbrances if _binds(encumbrance, use, at))
+    yield from (encumbrance.box for encumbrance in rights.encumbrances if binds(encumbrance, use, at))
     yield from (conflict.box for conflict in rights.conflicts)
     yield from (licence.box for licence in rights.licences)
     if rights.status is not None:
@@ -70,9 +70,10 @@ def knives(rights: Rights, use: Use, at: datetime) -> Iterator[Box]:
         yield Box(offer.actions, offer.territories, 0, END)
 
 
-def tried(rights: Rights, region: Box, use: Use, at: datetime, terms: Terms) -> dict[str, Route]:
-    """All three routes of one region."""
-    over = control.over(region, rights, terms.lines, use)
+def tried(
+    rights: Rights, region: Box, use: Use, at: datetime, terms: Terms, over: control.Control
+) -> dict[str, Route]:
+    """All three routes of one region, over which `over` says who has control."""
     return {
         "public_domain": _public_domain(rights, region),
         "open_licence": _open_licence(rights, region, use, over),
@@ -93,15 +94,25 @@ def _open_licence(rights: Rights, region: Box, use: Use, over: control.Control) 
     if not rights.licences:
         return Route((), attempted=False)
     here = [licence for licence in rights.licences if common(licence.box, region)]
-    # Above the whole nobody is known to speak for all of it: a claim that lifts the sum must not prove a licence.
-    settled = over.complete and not over.overclaimed
-    speaks = {rights.claims[root].licensor for root in over.paths} if settled else set()
-    found = [_against(licence, region, use, speaks) for licence in here]
+    speaks = speakers(rights, over)
+    found = [against(licence, region, use, speaks) for licence in here]
     # Before the first day of every assertion nothing is proven.
     return Route(offers.nearest(found) if found else ("licence_unproven",))
 
 
-def _against(licence: Licence, region: Box, use: Use, speaks: set[int]) -> tuple[str, ...]:
+def speakers(rights: Rights, over: control.Control) -> set[int]:
+    """The organisations that hold a region together, by claims nothing stands against; none where that is not known.
+
+    Above the whole nobody is known to speak for all of it: a claim that lifts the sum must not prove a licence.
+    """
+    proven = all(any(path.claim == root and not path.blockers for path in paths) for root, paths in over.paths.items())
+    if not over.complete or over.overclaimed or not proven:
+        return set()
+    return {rights.claims[root].licensor for root in over.paths}
+
+
+def against(licence: Licence, region: Box, use: Use, speaks: set[int]) -> tuple[str, ...]:
+    """What stands against an assertion in a region that it reaches."""
     flags = licence.flags
     wrong = [
         ("academic_only", flags & ACADEMIC and (use.commercial or not use.research)),
@@ -116,7 +127,7 @@ def _against(licence: Licence, region: Box, use: Use, speaks: set[int]) -> tuple
     return tuple(code for code, bad in wrong if bad)
 
 
-def _binds(encumbrance: Encumbrance, use: Use, at: datetime) -> bool:
+def binds(encumbrance: Encumbrance, use: Use, at: datetime) -> bool:
     """Whether a licence given to somebody else is in force and stands in the way of this use."""
     if encumbrance.until is not None and encumbrance.until <= at:
         return False
@@ -155,7 +166,7 @@ class Terms:
             for withhold in self.rights.withholds
             if common(withhold.box, region)
         }
-        if any(_binds(one, self.use, at) and common(one.box, region) for one in self.rights.encumbrances):
+        if any(binds(one, self.use, at) and common(one.box, region) for one in self.rights.encumbrances):
             found.add("exclusive_elsewhere")
         return tuple(sorted(found))
 
@@ -183,7 +194,7 @@ class Terms:
         options: list[Option] = []
         blockers = set(() if over.overclaimed else self._shares(region, over).blockers)
         for place, consents in over.contestants.items():
-            paths = self._own_paths(place) if place >= 0 else []
+            paths = self._own_paths(place, over.owned) if place >= 0 else []
             option = self._option(region, paths, WHOLE, place) if paths else ("claim_contested",)
             if isinstance(option, Option):
                 options.append(Option(place, WHOLE, option.candidates, option.verified, contested=True))
@@ -195,9 +206,9 @@ class Terms:
             return Route(("claim_contested", *sorted(blockers - {"claim_contested"})))
         return Route((), tuple(options), frozenset({"contested_in_escrow"}))
 
-    def _own_paths(self, place: int) -> list[control.Path]:
+    def _own_paths(self, place: int, owned: bool) -> list[control.Path]:
         line = self.lines[place]
-        return [] if line is None else [control.path(self.rights.claims, line, self.use)]
+        return [] if line is None else [control.path(self.rights.claims, line, self.use, owned=owned)]
 
     def _option(
         self, region: Box, paths: Iterable[control.Path], share: int, root: int

@@ -10,19 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from licensing.clearing import routes
+from licensing.clearing import control, routes
 from licensing.clearing.boxes import Box, regions
 from licensing.clearing.facts import FORM_SHIFT, FORMS, GATES, NOTES, UNDERLYING, Offer, Rights, Use, WorkFacts
 from licensing.clearing.price import Choice, Need, choose
 
-RULE_VERSION = "2026-11-22"
+RULE_VERSION = "2026-11-27"
 
 Cells = Mapping[str, tuple[Box, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What the rights of a work allow for a use: blockers, or needs to be met by offers; codes with their cells."""
+    """What the rights of a work allow for a use: blockers, or needs to be met by offers; codes with their cells.
+
+    `includes`: claims over every cell state that they include the works this one is made from.
+    """
 
     refused: bool
     kind: str
@@ -32,6 +35,7 @@ class Fit:
     needs: tuple[Need, ...] = ()
     verified: bool | None = None
     past: bool = False
+    includes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def decide(facts: WorkFacts, use: Use, at: datetime) -> Decision:
     """Decide one work. `at` is the moment of the decision: what has ended by then no longer holds."""
     found = fit(facts.rights, use, at)
     gates = list(gate_codes(facts.flags, use))
-    if not _underlying_clear(facts, use, at):
+    if not _stands(facts, found, use, at):
         gates.append("underlying_not_cleared")
     notes = (*sorted(code for bit, code in NOTES.items() if facts.flags & bit), *found.notes)
     choice = Choice(0, ())
@@ -96,8 +100,11 @@ def fit(rights: Rights, use: Use, at: datetime) -> Fit:
     kinds: set[str] = set()
     notes: set[str] = set()
     options: list[tuple[int, routes.Option]] = []
+    includes = True
     for number, region in enumerate(regions(use.box, routes.knives(rights, use, at))):
-        tried = routes.tried(rights, region, use, at, terms)
+        over = control.over(region, rights, terms.lines, use)
+        includes = includes and over.included
+        tried = routes.tried(rights, region, use, at, terms, over)
         winner = next((name for name in routes.ORDER if tried[name].clears), None)
         if winner is None:
             _note_refusal(region, rights, tried, reasons, considered)
@@ -108,12 +115,12 @@ def fit(rights: Rights, use: Use, at: datetime) -> Fit:
         _add(considered, region, (code for name in routes.ORDER if name != winner for code in tried[name].blockers))
     if reasons:
         # Cells that would clear do not matter for a refused work; their losing routes are still worth knowing.
-        return Fit(True, "", _frozen(reasons), _frozen(_without(considered, reasons)), ())
+        return Fit(True, "", _frozen(reasons), _frozen(_without(considered, reasons)), (), includes=includes)
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
     needs = _needs(options)
     verified = all(option.verified for _, option in options) if options else None
     past = bool(options) and use.box.start < today
-    return Fit(False, kind, {}, _frozen(considered), tuple(sorted(notes)), needs, verified, past)
+    return Fit(False, kind, {}, _frozen(considered), tuple(sorted(notes)), needs, verified, past, includes)
 
 
 def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: tuple[str, ...]) -> Decision:
@@ -121,7 +128,7 @@ def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: tuple[str, ...
     approvals = []
     if any(offers[pick].manual for pick in choice.picks):
         approvals.append("approval_required")
-    if found.past and any(offers[pick].audience != "named" for pick in choice.picks):
+    if found.past and any(not offers[pick].released for pick in choice.picks):
         approvals.append("past_use")
     pairs = {
         (need.root, need.share, offers[pick].key) for need, pick in zip(found.needs, choice.picks, strict=True)
@@ -138,17 +145,29 @@ def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: tuple[str, ...
     )
 
 
+def stands(facts: WorkFacts, use: Use, at: datetime) -> bool:
+    """Whether a work may stand on those it is made from: they clear too, or a claim includes them."""
+    return _stands(facts, fit(facts.rights, use, at), use, at)
+
+
+def _stands(facts: WorkFacts, found: Fit, use: Use, at: datetime) -> bool:
+    return found.includes or _underlying_clear(facts, use, at)
+
+
 def _underlying_clear(facts: WorkFacts, use: Use, at: datetime) -> bool:
     """Whether every work this one is made from clears for the same use, whatever it would cost."""
     if not facts.flags & UNDERLYING:
         return True
     return bool(facts.underlying) and all(
-        below is not None
-        and not gate_codes(below.flags, use)
-        and surely(fit(below.rights, use, at), below.rights.offers)
-        and _underlying_clear(below, use, at)
-        for below in facts.underlying
+        below is not None and _clear_below(below, use, at) for below in facts.underlying
     )
+
+
+def _clear_below(below: WorkFacts, use: Use, at: datetime) -> bool:
+    found = fit(below.rights, use, at)
+    if gate_codes(below.flags, use) or not surely(found, below.rights.offers):
+        return False
+    return _stands(below, found, use, at)
 
 
 def surely(found: Fit, offers: Sequence[Offer]) -> bool:

@@ -49,6 +49,7 @@ def claims(draw: st.DrawFn) -> tuple[f.Claim, ...]:
         flags = draw(st.sampled_from([f.CONSENTED, f.CONSENTED, 0, f.CONSENTED | f.VERIFIED]))
         flags |= f.ROOT if parent is None else draw(st.sampled_from([0, 0, f.EXCLUSIVE]))
         flags |= draw(st.sampled_from([0, 0, 0, f.ONE_STOP]))
+        flags |= draw(st.sampled_from([0, 0, f.FOREIGN]))
         ppm = draw(st.sampled_from([f.WHOLE, f.WHOLE, 600_000, 400_000]))
         found.append(f.Claim(draw(st.integers(1, 2)), ppm, draw(boxes), flags, parent))
     return tuple(found)

@@ -137,7 +137,7 @@ def _works(world: World, count: int) -> None:
 
 def _claim(world: World) -> None:
     rng = world.rng
-    parent = rng.choice(world.claims) if world.claims and rng.random() < (0.8 if world.calm else 0.4) else None
+    parent = rng.choice(world.claims) if world.claims and rng.random() < (0.95 if world.calm else 0.4) else None
     scope = world.scope(lists=True)
     if world.calm and not world.claims:
         scope = {"level": "catalogue", "catalogue": world.catalogues[0]}
@@ -149,8 +149,9 @@ def _claim(world: World) -> None:
         derivation="" if parent is None else rng.choice(["exclusive_licence", "agency", "society_mandate"]),
         part="whole" if world.calm else rng.choice(["whole"] * 9 + ["text"]),
         control_ppm=1_000_000 if world.calm else rng.choice([1_000_000] * 5 + [600_000, 400_000, 333_333]),
-        one_stop=rng.random() < 0.15, document=rng.choice(["", "deed"]), includes_underlying=rng.random() < 0.2,
-        author_consent=rng.choice(["contract_clause"] * 5 + ["unknown"]),
+        one_stop=rng.random() < 0.15, document=rng.choice(["", "deed"]),
+        includes_underlying=rng.random() < (0.7 if world.calm else 0.2),
+        author_consent=rng.choice(["contract_clause"] * (20 if world.calm else 5) + ["unknown"]),
         status=rng.choice(["asserted", "verified"] * 4 + ([] if world.calm else ["contested", "ended"])),
     )  # fmt: skip
     world.claims.append(claim)
@@ -164,7 +165,8 @@ def _terms(world: World) -> None:
     owner = world.organisations[0] if world.calm else rng.choice(world.organisations[:3])
     terms = r.Terms.objects.create(**named(), **world.tenant(owner), own_key=fresh(AT).hex,
                                    status=rng.choice(["published"] * 6 + ["draft"]))  # fmt: skip
-    kinds = ["flat", "per_1000_tokens", "per_1000_words", "per_1000_characters", "per_minute", "free"]
+    kinds = ["flat", "free", "per_1000_tokens", "per_1000_words", "per_1000_characters", "per_minute"]
+    kinds = kinds[:3] if world.calm else kinds
     for number in range(1, rng.randint(1, 2) + 1):
         price: dict[str, Any] | None = {
             "rules": [{"kind": kind, "amount_micro": rng.choice([1, 7, 10**6, 10**9, 10**13])}
@@ -189,12 +191,17 @@ def _terms(world: World) -> None:
             conditions=rng.choice(
                 [[], [{"kind": "attribution"}], [{"kind": "no_sublicence"}, {"kind": "attribution"}]]
             ),
-            approval=rng.choice(["auto"] * 4 + ["manual"]), currency=rng.choice(["usd"] * 7 + ["eur"]), price=price,
+            approval=rng.choice(["auto"] * (8 if world.calm else 4) + ["manual", "released"]), price=price,
+            currency=rng.choice(["usd"] * 7 + ["eur"]),
             body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
         )  # fmt: skip
+    for catalogue in world.catalogues if world.calm else ():
+        r.TermsAssignment.objects.create(
+            **world.tenant(owner), level="catalogue", catalogue=catalogue, terms=terms, extends=True, created_at=AT
+        )
     for _ in range(rng.randint(1, 3)):
         r.TermsAssignment.objects.create(**world.tenant(owner), **world.scope(), terms=terms,
-            extends=rng.random() < 0.4,
+            extends=world.calm or rng.random() < 0.4,
                                          created_at=AT, ended_at=rng.choice([None] * 6 + [AT]))  # fmt: skip
 
 

@@ -179,3 +179,42 @@ def test_every_code_has_one_effect() -> None:
     assert effects == {"gate", "route", "approval", "note"}
     assert all((code.route is not None) == (code.effect == "route") for code in reasons.CODES.values())
     assert all(code.en and code.zh and code.example for code in reasons.CODES.values())
+
+
+def answered(world: made.World, asked: Clearance, **more: Any) -> None:
+    """The holder says yes to the first question of a clearance."""
+    with unit(made.ACTOR):
+        first = Approval.objects.filter(clearance=asked, status="waiting").order_by("work_id")[0]
+    holder = Actor("owner", world.organisations[0].pk, roles=frozenset({"publisher_editor"}), scope="all")
+    services.answer_approval(approval=first, yes=True, reason="", actor=holder, at=made.AT, **more)
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [
+        {"territories": ["EU", "US"]},
+        {"actions": ["train", "ground"]},
+        {"outputs": ["product", "open_weights"], "min_assurance": "asserted"},
+        {"model_kind": "embedding"},
+        {"training_window": {"from": "2027-01-01", "until": "2028-01-02"}},
+        {"copy_retention_days": None},
+        {"commercial": True},
+    ],
+)
+def test_a_yes_to_one_use_is_a_yes_to_no_wider_one(wider: dict[str, Any]) -> None:
+    world = shelf("manual")
+    answered(world, clear(world, commercial=False), price_minor=1)
+    assert clear(world, commercial=False).counts["cleared"] == 1
+    assert clear(world, commercial=False, actions=["fine_tune"]).counts["cleared"] == 1
+    assert clear(world, **({"commercial": False} | wider)).counts == {"cleared": 0, "needs_approval": 2, "refused": 0}
+
+
+def test_only_an_answer_about_the_past_releases_it() -> None:
+    world = shelf("manual")
+    window = {"training_window": {"from": "2026-01-01", "until": "2026-12-31"}, "past_use": True}
+    answered(world, clear(world), price_minor=1)
+    assert clear(world).counts["cleared"] == 1
+    past = clear(world, **window)
+    assert (past.counts["cleared"], past.reasons["past_use"]) == (0, 2)
+    answered(world, past)
+    assert clear(world, **window).counts["cleared"] == 1
