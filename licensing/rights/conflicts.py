@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
@@ -13,10 +14,10 @@ from accounts.identity import fresh
 from accounts.unit import Actor, unit
 from licensing.events import services as events
 from licensing.kernel import territories as places
-from licensing.rights.models import WHOLE, Claim, Conflict, ConflictParty
+from licensing.rights.models import LIVE, WHOLE, Claim, Conflict, ConflictParty
 
 DUE = timedelta(days=7)  # five working days
-LIVE = ("asserted", "verified", "contested")
+OPEN = ("open", "evidence_requested")
 
 # Root claims of the works of one claim, live, of the same part, with a cell in common with it.
 RIVALS = """
@@ -42,6 +43,18 @@ GROUP BY r.on_work HAVING count(*) > 1 AND sum(r.control_ppm) > %(whole)s
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Where claims exceed the whole: all such cells, the largest sum, and per claim (by key) what of its share is
+    beyond dispute in each of them. A claim that is in none of these cells is no contestant.
+    """
+
+    actions: int
+    territories: int
+    worst: int
+    guaranteed: Mapping[int, int]
+
+
 def open_where_overclaimed(*, claim: Claim, actor: Actor, at: datetime) -> list[Conflict]:
     """Open (or extend) a conflict for every work on which `claim` lifts a cell above 1,000,000 ppm.
 
@@ -61,19 +74,39 @@ def open_where_overclaimed(*, claim: Claim, actor: Actor, at: datetime) -> list[
         return opened
 
 
-def overclaimed(contestants: Sequence[Claim]) -> tuple[int, int, int] | None:
-    """The worst cell of these claims as (actions, territories, sum ppm), or None when none exceeds the whole.
+def settle(*, claim: Claim, actor: Actor, at: datetime) -> None:
+    """Close the open conflicts of a claim that is no longer live where the others are within the whole again.
 
-    The union of all exceeding cells is returned with the largest sum found.
+    Their claims are asserted again (what was verified is verified anew). Runs in the caller's transaction.
     """
-    actions, territories, worst = 0, 0, 0
+    with unit(actor):
+        rows = Conflict.objects.filter(parties__claim=claim, status__in=OPEN).prefetch_related("parties__claim")
+        for conflict in rows:
+            rest = [party.claim for party in conflict.parties.all() if party.claim.status in LIVE]
+            if overclaimed(rest) is not None:
+                continue
+            states.advance(conflict, "withdrawn", actor=actor, at=at, decided_at=at)
+            for one in rest:
+                disputed = ConflictParty.objects.filter(claim=one, conflict__status__in=OPEN).exists()
+                if one.status == "contested" and not disputed:
+                    states.advance(one, "asserted", actor=actor, at=at)
+
+
+def overclaimed(contestants: Sequence[Claim]) -> Excess | None:
+    """The cells in which these root claims exceed the whole, or None when there is none."""
+    actions, mask, worst = 0, 0, 0
+    kept: dict[int, int] = {}
     for action in _bits(_union(claim.actions for claim in contestants)):
         here = [claim for claim in contestants if claim.actions & action]
-        for mask in _atoms([claim.territories for claim in here]):
-            total = max(_sums_over_time([claim for claim in here if claim.territories & mask == mask]), default=0)
-            if total > WHOLE:
-                actions, territories, worst = actions | action, territories | mask, max(worst, total)
-    return (actions, territories, worst) if worst else None
+        for place in _atoms([claim.territories for claim in here]):
+            for together in _over_time([claim for claim in here if claim.territories & place == place]):
+                total = sum(claim.control_ppm for claim in together)
+                if total <= WHOLE:
+                    continue
+                actions, mask, worst = actions | action, mask | place, max(worst, total)
+                for claim, share in zip(together, guaranteed([one.control_ppm for one in together]), strict=True):
+                    kept[claim.pk] = min(share, kept.get(claim.pk, WHOLE))
+    return Excess(actions, mask, worst, kept) if kept else None
 
 
 def guaranteed(shares: Sequence[int]) -> list[int]:
@@ -82,34 +115,45 @@ def guaranteed(shares: Sequence[int]) -> list[int]:
     return [max(0, WHOLE - total + share) if total > WHOLE else share for share in shares]
 
 
-def _open(
-    work: int, contestants: Sequence[Claim], excess: tuple[int, int, int], actor: Actor, at: datetime
-) -> Conflict:
-    actions, territories, total = excess
-    conflict = Conflict.objects.filter(work_id=work, status__in=["open", "evidence_requested"]).first()
+def _open(work: int, contestants: Sequence[Claim], excess: Excess, actor: Actor, at: datetime) -> Conflict:
+    conflict = Conflict.objects.filter(work_id=work, status__in=OPEN).first()
     if conflict is None:
         conflict = Conflict.objects.create(
-            public_id=fresh(at), created_at=at, livemode=actor.livemode, work_id=work, actions=actions,
-            territories=territories, control_ppm=total, due_at=at + DUE,
+            public_id=fresh(at), created_at=at, livemode=actor.livemode, work_id=work, actions=excess.actions,
+            territories=excess.territories, control_ppm=excess.worst, due_at=at + DUE,
         )  # fmt: skip
-        audit.record(actor=actor, act="conflict.opened", subject=conflict.name_id, at=at, after={"control_ppm": total})
+        after = {"control_ppm": excess.worst}
+        audit.record(actor=actor, act="conflict.opened", subject=conflict.name_id, at=at, after=after)
         events.emit(
             "conflict.opened", conflict.name_id, actor=actor, at=at, organisation_id=None, livemode=actor.livemode
         )
-    shares = guaranteed([claim.control_ppm for claim in contestants])
-    for claim, share in zip(contestants, shares, strict=True):
+    else:
+        _widen(conflict, excess)
+    earlier = dict(ConflictParty.objects.filter(conflict=conflict).values_list("claim_id", "guaranteed_ppm"))
+    for claim in contestants:
+        if claim.pk not in excess.guaranteed:
+            continue
+        share = min(excess.guaranteed[claim.pk], earlier.get(claim.pk, WHOLE))
         ConflictParty.objects.update_or_create(conflict=conflict, claim=claim, defaults={"guaranteed_ppm": share})
         if claim.status != "contested":
             states.advance(claim, "contested", actor=actor, at=at)
     return conflict
 
 
-def _sums_over_time(claims: Sequence[Claim]) -> list[int]:
-    """The sum of shares at each claim's first day: where a maximum over half-open periods must lie."""
+def _widen(conflict: Conflict, excess: Excess) -> None:
+    """An open conflict takes the cells of the new claim in: no cell of it may clear as if nothing were disputed."""
+    conflict.actions |= excess.actions
+    conflict.territories |= excess.territories
+    conflict.control_ppm = max(conflict.control_ppm, excess.worst)
+    conflict.save(update_fields=["actions", "territories", "control_ppm"])
+
+
+def _over_time(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Who holds together at each claim's first day: where a maximum over half-open periods must lie."""
     return [
-        sum(other.control_ppm for other in claims
-            if (claim.period.lower is None and other.period.lower is None)
-            or (claim.period.lower is not None and claim.period.lower in other.period))
+        [other for other in claims
+         if (claim.period.lower is None and other.period.lower is None)
+         or (claim.period.lower is not None and claim.period.lower in other.period)]
         for claim in claims
     ]  # fmt: skip
 

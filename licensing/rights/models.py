@@ -13,6 +13,8 @@ from accounts.fields import Int4MultiRangeField, TerritoriesField
 from licensing.kernel.states import States
 
 WHOLE = 1_000_000
+LIVE = ("asserted", "verified", "contested")
+"""States in which a claim counts."""
 
 
 class Scope(models.Model):

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 
 from accounts.errors import Reason, Refused
 from accounts.models import Organisation
-from licensing.catalogue.models import Catalogue, Imprint, Work
+from licensing.catalogue.models import Catalogue, Imprint, Party, Work
 
-LEVELS = ("catalogue", "imprint", "work", "list")
+LEVELS = ("catalogue", "imprint", "work", "list", "party")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A level and the one thing it names; `works` only for level list."""
+    """A level and the one thing it names; `works` only for level list, `party` only for reservations."""
 
     level: str
     catalogue: Catalogue | None = None
     imprint: Imprint | None = None
     work: Work | None = None
     works: Sequence[Work] = ()
+    party: Party | None = None
 
     def columns(self) -> dict[str, object]:
         """The columns of an abstract `Scope`."""
@@ -33,7 +34,9 @@ class Target:
         authors reserve), so ownership of a single work or list is not checked here.
         Raises Refused("scope_unknown") or Refused("not_found").
         """
-        named = {"catalogue": self.catalogue, "imprint": self.imprint, "work": self.work}
+        named = {
+            "catalogue": self.catalogue, "imprint": self.imprint, "work": self.work, "party": self.party,
+        }  # fmt: skip
         if self.level == "list" and lists and self.works:
             return
         thing = named.get(self.level)

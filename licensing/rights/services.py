@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.backends.postgresql.psycopg_any import DateRange
 
-from accounts import audit, states
+from accounts import audit
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
@@ -16,7 +16,7 @@ from accounts.unit import Actor, unit
 from licensing.catalogue.models import Party
 from licensing.events import services as events
 from licensing.kernel.periods import Period
-from licensing.rights import conflicts
+from licensing.rights import conflicts, standing
 from licensing.rights.models import WHOLE, Claim, ClaimWork, Encumbrance, OpenLicence, Reservation
 from licensing.rights.scopes import Target
 
@@ -34,12 +34,16 @@ def declare_claim(
     """Assert that `holder` controls (root) or may license (derived, `from_claim`) rights in the target's works.
 
     `control_ppm` is the share in millionths, `actions` and `territories` are masks, `period` half-open.
-    A root claim without warranty and signer is refused: it is evidence that people sign. Where root claims now add
-    up to more than the whole of a cell, a conflict is opened in the same transaction.
+    A claim without warranty and signer is refused: it is evidence that people sign; and one to a single work of
+    somebody else without a document. Where root claims now add up to more than the whole of a cell, a conflict is
+    opened in the same transaction.
     Raises Refused("claim_incomplete") or Refused("claim_exceeds_parent").
     """
     target.check(organisation, actor.livemode, lists=True)
     problems = _claim_problems(basis, author_consent, control_ppm, actions, territories, warranty, signer)
+    if not document.strip() and standing.foreign(organisation.pk, target):
+        missing = "the document this right comes from"
+        problems.append(Reason("claim_incomplete", "Somebody else entered this work.", "/document", "", missing))
     if from_claim is not None:
         problems += _beyond(from_claim, control_ppm, actions, territories, period)
     if problems:
@@ -107,17 +111,21 @@ def reserve(
 ) -> Reservation:  # fmt: skip
     """Record an opt-out: `reserve` (met by the holder's own terms) or `withhold` (not to be licensed).
 
-    Raises Refused("reservation_incomplete").
+    Level party: whatever that party made or holds; with `by_author` in that party's name, which binds once the party
+    is verified. Raises Refused("reservation_incomplete"), or Refused("not_found") for a withhold of somebody else's
+    work without a claim to it.
     """
     target.check(organisation, actor.livemode)
     if kind not in ("reserve", "withhold") or not actions or not territories:
         reason = Reason("reservation_incomplete", "Say which kind, actions and territories.", "/kind", kind)
         raise Refused("reservation_incomplete", "The reservation cannot be recorded as sent.", [reason])
     with unit(actor):
+        if kind == "withhold":
+            standing.check(organisation.pk, target)
         made = Reservation.objects.create(
             public_id=fresh(at), created_at=at, organisation=organisation, livemode=actor.livemode, kind=kind,
             actions=actions, territories=territories, period=as_range(period), signal=signal, evidence=dict(evidence),
-            by_author=by_author, **target.columns(),
+            by_author=by_author, party=target.party, **target.columns(),
         )  # fmt: skip
         audit.record(
             actor=actor, act="reservation.made", subject=made.name_id, at=at, after={"kind": kind, "signal": signal},
@@ -126,30 +134,42 @@ def reserve(
     return made
 
 
-def end_reservation(*, reservation: Reservation, actor: Actor, at: datetime) -> None:
-    """Lift a reservation; what was decided before stays as it was."""
-    with unit(actor):
-        states.advance(reservation, "ended", actor=actor, at=at)
-
-
 def assert_licence(
-    *, organisation: Organisation, target: Target, sent: str, licence: Mapping[str, Any], first_hand: bool, layer: str,
-    starts: date | None, source: str, actor: Actor, at: datetime,
+    *, organisation: Organisation, target: Target, sent: str, licence: Mapping[str, Any], first_hand: bool | None,
+    layer: str, starts: date | None, source: str, actor: Actor, at: datetime,
 ) -> OpenLicence:  # fmt: skip
     """Record that the target's works are under a public licence. `licence` is what the normaliser made of `sent`:
     {expression, grade, attribution, share_alike, no_derivatives} (`licensing.rights.licences`).
+
+    `first_hand`: the licensor itself says so; None: as the sender's place is (own catalogue, owner or agent). Whoever
+    did not enter a work needs a claim to it, and is not first-hand.
+    Raises Refused("not_found") or Refused("not_first_hand").
     """
     target.check(organisation, actor.livemode)
     with unit(actor):
+        standing.check(organisation.pk, target)
+        nearest = _nearest_hand(organisation, target)
+        if first_hand and not nearest:
+            seen = Reason("not_first_hand", "Leave it out: the claim decides.", "/first_hand", "true", "false")
+            raise Refused("not_first_hand", "Only whom the work is from says first-hand that it is free.", [seen])
         made = OpenLicence.objects.create(
             public_id=fresh(at), created_at=at, organisation=organisation, livemode=actor.livemode, sent=sent,
-            first_hand=first_hand, layer=layer, starts=starts, source=source, **dict(licence), **target.columns(),
+            first_hand=nearest if first_hand is None else first_hand, layer=layer, starts=starts,
+            source=source, **dict(licence), **target.columns(),
         )  # fmt: skip
         audit.record(
             actor=actor, act="licence.asserted", subject=made.name_id, at=at, after={"sent": sent},
             organisation_id=organisation.pk,
         )  # fmt: skip
     return made
+
+
+def _nearest_hand(organisation: Organisation, target: Target) -> bool:
+    """Whether the sender can be the licensor itself: not for works of others, not as a distributor of metadata."""
+    if standing.foreign(organisation.pk, target):
+        return False
+    catalogue = target.work.catalogue if target.work is not None else target.catalogue
+    return catalogue is None or catalogue.role_of_sender in ("owner", "agent")
 
 
 def encumber(

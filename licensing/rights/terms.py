@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from accounts import audit, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
 from accounts.unit import Actor, unit
-from licensing.catalogue.models import Work
 from licensing.kernel import digests, money, territories
 from licensing.kernel.periods import Period
-from licensing.rights import prices, vocabulary
-from licensing.rights.models import Claim, Terms, TermsAssignment, TermsVersion
+from licensing.rights import prices, standing, vocabulary
+from licensing.rights.models import Terms, TermsAssignment, TermsVersion
 from licensing.rights.scopes import Target
 from licensing.rights.services import as_range
 
@@ -78,8 +77,7 @@ def assign_terms(
     """
     target.check(terms.organisation, actor.livemode)
     with unit(actor):
-        if target.work is not None and not _may_offer(terms, target.work):
-            raise Refused("not_found", "There is no such work here.")
+        standing.check(terms.organisation_id, target)  # a contestant offers too (domain.md 2)
         found, new = TermsAssignment.objects.get_or_create(
             organisation=terms.organisation, livemode=actor.livemode, terms=terms, ended_at=None, extends=extends,
             defaults={"created_at": at}, **target.columns(),
@@ -90,14 +88,6 @@ def assign_terms(
                 organisation_id=terms.organisation_id,
             )  # fmt: skip
     return found
-
-
-def _may_offer(terms: Terms, work: Work) -> bool:
-    """Own works, and works of others in which the organisation holds a claim (a contestant's offer, domain.md 2)."""
-    if work.organisation_id == terms.organisation_id:
-        return True
-    named = Q(work=work) | Q(listed__work=work)
-    return Claim.objects.filter(named, organisation_id=terms.organisation_id).exists()
 
 
 def read_body(body: Mapping[str, Any]) -> dict[str, Any]:

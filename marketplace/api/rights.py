@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -28,10 +29,15 @@ from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id, visible
 
 
-def target_of(level: str, named: str | list[str], actor: Actor) -> Target:
-    """A level and a name as the API takes them: catalogue by slug or id, imprint by name, works by any reference."""
+def target_of(level: str, named: Any, actor: Actor) -> Target:
+    """A level and a name as the API takes them: catalogue by slug or id, imprint by name, works by any reference,
+    a party by id or own key. Raises Refused("field_invalid") for what is no name.
+    """
+    _check_name(level, named)
     if level == "list":
-        return Target("list", works=refs.all_works(list(named), actor=actor))
+        return Target("list", works=refs.all_works(named, actor=actor))
+    if level == "party":
+        return Target("party", party=refs.party(named, organisation_id=actor.tenant or 0, actor=actor))
     if level == "work":
         return Target("work", work=refs.all_works([str(named)], actor=actor)[0])
     if level == "imprint":
@@ -48,6 +54,24 @@ def _there(found: Imprint | None, kind: str, name: str) -> Imprint:
     if found is None:
         raise Refused("not_found", f"You have no {kind} {name}.", [Reason("not_found", "", "/target", name)])
     return found
+
+
+def _check_name(level: str, named: Any) -> None:
+    listed = named if level == "list" and isinstance(named, list) else [named]
+    several = isinstance(named, list)
+    if not listed or several != (level == "list") or not all(isinstance(one, str) and one for one in listed):
+        expected = "a list of references" if level == "list" else "one name"
+        reason = Reason("field_invalid", f"Level {level} takes {expected}.", "/target", str(named)[:60], expected)
+        raise Refused("field_invalid", "The target cannot be read.", [reason])
+
+
+def period_of(starts: date | None, ends: date | None) -> Period:
+    """Days, half-open. Raises Refused("field_invalid") when they end before they start."""
+    try:
+        return Period(starts, ends)
+    except ValueError as wrong:
+        reason = Reason("field_invalid", str(wrong), "/ends", str(ends), "a later day")
+        raise Refused("field_invalid", "The period is empty.", [reason]) from None
 
 
 def mask_of(names: list[str], field: str) -> int:
@@ -147,7 +171,7 @@ class Claims(Door):
                 target=target_of(sent.pop("level"), sent.pop("target"), self.actor),
                 actions=actions_of(sent.pop("actions")),
                 territories=mask_of(sent.pop("territories"), "/territories"),
-                period=Period(sent.pop("starts"), sent.pop("ends")),
+                period=period_of(sent.pop("starts"), sent.pop("ends")),
                 from_claim=by_id(visible(Claim.objects.all(), self.actor), parent) if parent else None,
                 signer=sent["warranty"]["signer"], warranty=sent.pop("warranty"), **sent, actor=self.actor, at=at,
             )  # fmt: skip
@@ -222,7 +246,7 @@ class Splits(Door):
                 for part in sent["parts"]
             ]  # fmt: skip
             known = rights.as_period(claim.period)
-            valid = Period(sent["starts"] or known.start, sent["ends"] or known.end)
+            valid = period_of(sent["starts"] or known.start, sent["ends"] or known.end)
             made = splits.set_split(
                 claim=claim, parts=parts, valid=valid, document=sent["document"], actor=self.actor, at=at
             )
@@ -234,8 +258,9 @@ class ReservationBody(Strict):
     """An opt-out: `reserve` is met by the holder's own terms, `withhold` is not to be licensed."""
 
     kind = serializers.ChoiceField(["reserve", "withhold"])
-    level = serializers.ChoiceField(["catalogue", "imprint", "work"])
+    level = serializers.ChoiceField(["catalogue", "imprint", "work", "party"])
     target = serializers.CharField()
+    by_author = serializers.BooleanField(required=False, default=False)
     actions = serializers.ListField(child=serializers.CharField(), min_length=1)
     territories = shapes.Territories(min_length=1)
     starts = serializers.DateField(required=False, default=None)
@@ -285,8 +310,8 @@ class Reservations(Door):
                 target=target_of(sent["level"], sent["target"], self.actor),
                 actions=actions_of(sent["actions"], restricts=True),
                 territories=mask_of(sent["territories"], "/territories"),
-                period=Period(sent["starts"], sent["ends"]), signal=sent["signal"], evidence=sent["evidence"],
-                actor=self.actor, at=at,
+                period=period_of(sent["starts"], sent["ends"]), signal=sent["signal"], evidence=sent["evidence"],
+                by_author=sent["by_author"], actor=self.actor, at=at,
             )  # fmt: skip
         return Response(present_reservation(made), status.HTTP_201_CREATED)
 
@@ -299,7 +324,7 @@ class LicenceBody(Strict):
     licence = serializers.CharField(max_length=300)
     layer = serializers.CharField(max_length=20, required=False, default="whole")
     starts = serializers.DateField(required=False, default=None)
-    first_hand = serializers.BooleanField(required=False, default=True)
+    first_hand = serializers.BooleanField(required=False, allow_null=True, default=None)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`source` is an attribute of DRF's serializers, so it cannot be declared as one of ours."""
