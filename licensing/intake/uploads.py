@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, Final
 
-from accounts import states
+from accounts import audit, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.unit import Actor, unit
@@ -49,6 +49,10 @@ def open_import(
         made = Import.objects.create(
             public_id=fresh(at), created_at=at, organisation_id=catalogue.organisation_id, livemode=catalogue.livemode,
             catalogue=catalogue, upload=upload, mode=mode, asked_format=asked_format,
+        )  # fmt: skip
+        audit.record(
+            actor=actor, act="import.opened", subject=made.name_id, at=at, organisation_id=catalogue.organisation_id,
+            after={"catalogue": catalogue.name_id, "sha256": sha256, "mode": mode},
         )  # fmt: skip
     return made, True
 
