@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import structlog
@@ -24,6 +25,7 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
+            _without_addresses,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
         ]
         renderer: structlog.types.Processor
@@ -42,6 +44,17 @@ class Formatter(structlog.stdlib.ProcessorFormatter):
             style=style,
             validate=validate,
         )
+
+
+_LINK = re.compile(r"(/v1/downloads/)[^\s'\"?]+")
+
+
+def _without_addresses(_logger: object, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Django adds the request, with what stands in its address: a query, or a link that opens a file, is not logged."""
+    request = event.get("request")
+    if request is not None and hasattr(request, "method") and hasattr(request, "path"):
+        event["request"] = f"{request.method} {request.path}"
+    return {key: _LINK.sub(r"\1...", value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure() -> None:
