@@ -14,6 +14,11 @@ from accounts.base import Named, Tenant
 from licensing.kernel.states import States
 
 ROLES = ("developer", "developer_admin", "publisher_editor", "publisher_finance", "auditor", "operator")
+KIND_OF_ROLE = {
+    "developer": "licensee", "developer_admin": "licensee", "publisher_editor": "rights_holder",
+    "publisher_finance": "rights_holder", "auditor": "operator", "operator": "operator",
+}  # fmt: skip
+"""Role -> what an organisation must be to give it: nobody becomes an operator in a house of their own."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -65,6 +70,7 @@ class OrganisationUserPermission(UserObjectPermissionBase):
     """guardian: a right of one person on one organisation."""
 
     content_object = models.ForeignKey(Organisation, models.CASCADE)
+    expires_at = models.DateTimeField(null=True)
 
 
 class OrganisationGroupPermission(GroupObjectPermissionBase):
@@ -100,6 +106,7 @@ class ApiKey(Named, Tenant):
     secret_sha256 = models.CharField(max_length=64, unique=True)
     scopes: models.Field[list[str], list[str]] = ArrayField(models.CharField(max_length=60), default=list)
     spend_cap_minor = models.BigIntegerField(null=True, blank=True)
+    spent_minor = models.BigIntegerField(default=0)  # what was ordered with it, counted under a row lock
     spend_currency = models.CharField(max_length=3, blank=True)
     addresses: models.Field[list[str], list[str]] = ArrayField(models.GenericIPAddressField(), default=list)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -131,7 +138,10 @@ class Countersign(Named):
     """An act that needs a second person: what exactly was proposed, by whom, and who agreed."""
 
     PREFIX = "csg"
-    STATES = States("countersign", "proposed", {"proposed": ("approved", "rejected", "expired"), "approved": ("used",)})
+    STATES = States(
+        "countersign", "proposed",
+        {"proposed": ("approved", "rejected", "expired"), "approved": ("used", "expired")},
+    )  # fmt: skip
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, null=True, related_name="+")
     livemode = models.BooleanField()

@@ -13,12 +13,14 @@ from accounts.unit import Actor
 class Scope:
     """What a right is asked for, as plain data: the owner, and facts such as "sold", "draft", "within_cap".
 
-    `sellers` are the rights-holder organisations whose works are in it ("sold works" of the matrix).
+    `sellers` are the rights-holder organisations whose works are in it ("sold works" of the matrix). `guarded` are the
+    things, as (kind, internal id), on which a right given to one person opens it.
     """
 
     organisation: int | None = None
     sellers: frozenset[int] = frozenset()
     facts: frozenset[str] = frozenset()
+    guarded: frozenset[tuple[str, int]] = frozenset()
 
 
 Predicate = Callable[[Actor, Scope], bool]
@@ -34,14 +36,14 @@ def own(actor: Actor, scope: Scope) -> bool:
     return actor.organisation_id is not None and scope.organisation == actor.organisation_id
 
 
-def own_draft(actor: Actor, scope: Scope) -> bool:
-    """Own, and nobody relies on it yet."""
-    return own(actor, scope) and "draft" in scope.facts
-
-
 def own_within_cap(actor: Actor, scope: Scope) -> bool:
-    """Own, and the amount fits under the spend cap of the key or member."""
+    """Own, and the amount fits under what is left of the key's spend cap; a key without a cap has no limit."""
     return own(actor, scope) and "over_cap" not in scope.facts
+
+
+def own_mine(actor: Actor, scope: Scope) -> bool:
+    """Own, and it acts as this very member: their API keys."""
+    return own(actor, scope) and "mine" in scope.facts
 
 
 def sold(actor: Actor, scope: Scope) -> bool:
@@ -66,15 +68,18 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "catalogue.read": _row((HOUSE, everyone), (PUBLISHERS, own)),
     "catalogue.write": _row((("publisher_editor",), own)),
     "rights.read": _row((HOUSE, everyone), (PUBLISHERS, own)),
+    "claims.propose": _row((PUBLISHERS, own)),
     "claims.write": _row((("publisher_finance",), own)),
-    "splits.write": _row((("publisher_editor",), own_draft), (("publisher_finance",), own)),
+    "splits.propose": _row((PUBLISHERS, own)),
+    "splits.write": _row((("publisher_finance",), own)),
+    "proposals.decide": _row((("publisher_finance",), own)),
     "terms.propose": _row((PUBLISHERS, own)),
     "terms.publish": _row((("publisher_finance",), own)),
     "uses.write": _row((DEVELOPERS, own)),
     "clear": _row((DEVELOPERS, own)),
     "clearances.read": _row((DEVELOPERS, own), (HOUSE, everyone)),
     "approvals.answer": _row((PUBLISHERS, own)),
-    "orders.place": _row((("developer",), own_within_cap), (("developer_admin",), own)),
+    "orders.place": _row((DEVELOPERS, own_within_cap)),
     "orders.read": _row((DEVELOPERS, own), (PUBLISHERS, sold), (HOUSE, everyone)),
     "releases.download": _row((DEVELOPERS, own)),
     "releases.manifest": _row(((*DEVELOPERS,), own), (HOUSE, everyone)),
@@ -84,9 +89,11 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "ledger.read": _row((HOUSE, everyone)),
     "jobs.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
     "audit.read": _row((("developer", "developer_admin", *PUBLISHERS), own), (HOUSE, everyone)),
-    "keys.write": _row(((*DEVELOPERS, *PUBLISHERS), own), (("operator",), everyone)),
+    "keys.write": _row(
+        (("developer", *PUBLISHERS), own_mine), (("developer_admin",), own), (("operator",), everyone)
+    ),
     "organisation.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
-    "organisation.write": _row((("developer_admin", "publisher_finance"), own), (("operator",), everyone)),
+    "organisation.write": _row((("developer_admin",), own), (("operator",), everyone)),
 }
 """Right -> role -> predicate. A role without a cell sees nothing: the answer is 404."""
 
@@ -108,12 +115,35 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
     held = [cells[role] for role in (*actor.roles, PUBLIC) if role in cells]
     if any(predicate(actor, scope) for predicate in held):
         return
+    if any((right, kind, number) in actor.guest_of for kind, number in scope.guarded):
+        return
     if held and own(actor, scope):
         facts = ", ".join(sorted(scope.facts)) or "none"
         raise Refused(
             "forbidden", f"Your role may not do this now ({right}).", [Reason("forbidden", right, seen=facts)]
         )
     raise Refused("not_found", "There is nothing here under this id that you may see.")
+
+
+def listing(actor: Actor, *kinds: str) -> Scope:
+    """The scope of a list: the actor's own organisation, and all things of these kinds it is a guest of."""
+    own = actor.organisation_id
+    guarded = frozenset((kind, number) for _, kind, number in actor.guest_of if kind in kinds)
+    return Scope(own, frozenset(() if own is None else (own,)), guarded=guarded)
+
+
+def guest_ids(actor: Actor, right: str, kind: str) -> list[int]:
+    """Internal ids of the things of a kind on which a right was given to the actor."""
+    return sorted(number for held, what, number in actor.guest_of if (held, what) == (right, kind))
+
+
+def own_ids(actor: Actor, right: str) -> list[int]:
+    """Organisations whose rows a list of this right shows: the actor's own if one of its roles has the right, and those
+    it is a guest of.
+    """
+    own = actor.organisation_id
+    mine = actor.roles == frozenset({"system"}) or any(role in RIGHTS[right] for role in actor.roles)
+    return [*([own] if mine and own is not None else []), *guest_ids(actor, right, "organisation")]
 
 
 def may(actor: Actor, right: str, scope: Scope) -> bool:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
 
-from accounts import audit
+from accounts import audit, guests
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
-from accounts.models import ROLES, ApiKey, Membership, Organisation, User
+from accounts.models import KIND_OF_ROLE, ROLES, ApiKey, Membership, Organisation, User
 from accounts.unit import Actor, unit
 
 KINDS = ("rights_holder", "licensee", "operator")
+SECOND_FACTOR = frozenset({"publisher_finance", "operator"})
+"""Roles whose people sign in with a second factor."""
 KEYS_PER_MEMBER = 2  # two active keys, so that one can be rotated without a gap
 
 
@@ -69,15 +73,23 @@ def register_user(
 
 
 def invite(*, organisation: Organisation, user: User, role: str, actor: Actor, at: datetime) -> Membership:
-    """Give a person a role in an organisation; giving it twice changes nothing. Raises Refused("role_unknown")."""
-    if role not in ROLES:
-        reason = Reason("role_unknown", "No such role.", "/role", role, ", ".join(ROLES))
-        raise Refused("role_unknown", f"There is no role {role}.", [reason])
+    """Give a person a role in an organisation; giving it twice changes nothing, giving an ended one begins it anew.
+
+    Raises Refused("role_unknown"), also for a role that organisations of this kind do not have: only the operator has
+    operators and auditors.
+    """
+    kind = KIND_OF_ROLE.get(role)
+    if kind is None or not getattr(organisation, f"is_{kind}"):
+        known = [name for name in ROLES if getattr(organisation, f"is_{KIND_OF_ROLE[name]}")]
+        reason = Reason("role_unknown", "This organisation has no such role.", "/role", role, ", ".join(known))
+        raise Refused("role_unknown", f"There is no role {role} in {organisation.name}.", [reason])
     with unit(actor):
         member, new = Membership.objects.get_or_create(
             user=user, organisation=organisation, role=role, defaults={"created_at": at}
         )
-        if new:
+        ended = Membership.objects.filter(pk=member.pk, ended_at__isnull=False).update(ended_at=None)
+        if new or ended:
+            member.ended_at = None
             audit.record(
                 actor=actor, act="member.invited", subject=user.name_id, at=at, after={"role": role},
                 organisation_id=organisation.pk,
@@ -85,16 +97,46 @@ def invite(*, organisation: Organisation, user: User, role: str, actor: Actor, a
     return member
 
 
+def end_membership(*, organisation: Organisation, user: User, actor: Actor, at: datetime) -> None:
+    """Take every role of a person in an organisation away; their keys there are dead at once. Again changes nothing.
+
+    Raises Refused("not_member") for somebody who never was a member.
+    """
+    with unit(actor):
+        rows = Membership.objects.filter(organisation=organisation, user=user)
+        if not rows.exists():
+            raise Refused("not_member", f"{user.email} is not a member of {organisation.name}.")
+        open_rows = rows.filter(ended_at__isnull=True)
+        roles = sorted(open_rows.values_list("role", flat=True))
+        if open_rows.update(ended_at=at):
+            audit.record(
+                actor=actor, act="member.removed", subject=user.name_id, at=at, before={"roles": roles},
+                organisation_id=organisation.pk,
+            )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a key may not go beyond: money ordered over its life, addresses it is used from, days until it expires."""
+
+    spend_cap_minor: int | None = None
+    spend_currency: str = ""
+    addresses: Sequence[str] = ()
+    days: int | None = 365
+
+
 def issue_key(
     *, user: User, organisation: Organisation, livemode: bool, scopes: Sequence[str], actor: Actor, at: datetime,
-    label: str = "", days: int | None = 365,
+    label: str = "", limits: Limits = Limits(),
 ) -> tuple[ApiKey, str]:  # fmt: skip
     """Make an API key that acts as `user`; returns it with its secret, which is shown this once and not kept.
 
-    Raises Refused("not_member") and Refused("too_many_keys") (two active keys per member and mode).
+    Raises Refused("not_member"), Refused("too_many_keys") (two active keys per member and mode), and for an actor who
+    is a key itself Refused("scope_missing") and Refused("forbidden"): no key makes one that may do more than itself.
     """
+    _check_maker(actor, scopes, livemode=livemode)
     with unit(actor):
-        if not Membership.objects.filter(user=user, organisation=organisation, ended_at__isnull=True).exists():
+        if not _members(user.pk, organisation.pk).exists():
             raise Refused("not_member", f"{user.email} is not a member of {organisation.name}.")
         User.objects.select_for_update().get(pk=user.pk)
         active = ApiKey.objects.filter(
@@ -105,14 +147,45 @@ def issue_key(
         secret = f"lk_{'live' if livemode else 'test'}_{secrets.token_urlsafe(32)}"
         key = ApiKey.objects.create(
             public_id=fresh(at), created_at=at, organisation=organisation, livemode=livemode, user=user, label=label,
-            prefix=secret[:12], secret_sha256=_digest(secret), scopes=list(scopes),
-            expires_at=None if days is None else at + timedelta(days=days),
+            prefix=secret[:12], secret_sha256=_digest(secret), scopes=list(scopes), addresses=list(limits.addresses),
+            spend_cap_minor=limits.spend_cap_minor, spend_currency=limits.spend_currency,
+            expires_at=None if limits.days is None else at + timedelta(days=limits.days),
         )  # fmt: skip
         audit.record(
             actor=actor, act="key.issued", subject=key.name_id, at=at, after={"scopes": list(scopes), "label": label},
             organisation_id=organisation.pk,
         )  # fmt: skip
     return key, secret
+
+
+def _check_maker(actor: Actor, scopes: Sequence[str], *, livemode: bool) -> None:
+    if actor.scopes is not None and "*" not in actor.scopes:
+        wider = sorted(set(scopes) - actor.scopes)
+        if wider:
+            reason = Reason("scope_missing", "A key gives what it has.", "/scopes", ", ".join(wider),
+                            ", ".join(sorted(actor.scopes)))  # fmt: skip
+            raise Refused("scope_missing", "This key cannot make one with scopes it lacks.", [reason])
+    if actor.key_id is not None and actor.livemode is not livemode:
+        reason = Reason("forbidden", "Sign in to make a key of the other mode.", "/livemode", str(livemode).lower(),
+                        str(actor.livemode).lower())  # fmt: skip
+        raise Refused("forbidden", "A key makes keys of its own mode only.", [reason])
+
+
+def room_for(*, key_id: int | None, amount_minor: int, currency: str) -> bool:
+    """Whether an order fits under what is left of a key's spend cap. Locks the key until the unit ends, so that orders
+    in parallel are counted one after the other. A cap in another currency leaves no room.
+    """
+    if key_id is None:
+        return True
+    key = ApiKey.objects.select_for_update().get(pk=key_id)
+    if key.spend_cap_minor is None:
+        return True
+    return key.spend_currency == currency and key.spent_minor + amount_minor <= key.spend_cap_minor
+
+
+def count_spending(*, key_id: int | None, amount_minor: int) -> None:
+    """Count an order against the cap of the key that placed it. Needs the lock of `room_for`."""
+    ApiKey.objects.filter(pk=key_id or 0).update(spent_minor=F("spent_minor") + amount_minor)
 
 
 def revoke_key(*, key: ApiKey, actor: Actor, at: datetime) -> None:
@@ -130,7 +203,7 @@ def actor_of_key(*, secret: str, address: str, at: datetime) -> tuple[Actor, Api
 
     Raises Refused("key_unknown"), ("key_revoked"), ("key_expired") or ("key_address"); a door answers 401 to each.
     """
-    key = ApiKey.objects.select_related("user").filter(secret_sha256=_digest(secret)).first()
+    key = ApiKey.objects.select_related("user", "organisation").filter(secret_sha256=_digest(secret)).first()
     if key is None or not key.user.is_active:
         raise Refused("key_unknown", "This API key is not known here.")
     if key.revoked_at is not None:
@@ -139,21 +212,24 @@ def actor_of_key(*, secret: str, address: str, at: datetime) -> tuple[Actor, Api
         raise Refused("key_expired", f"This API key expired at {key.expires_at:%Y-%m-%dT%H:%M:%SZ}.")
     if key.addresses and address not in key.addresses:
         raise Refused("key_address", "This API key may not be used from this address.")
-    roles = _roles(key.user_id, key.organisation_id)
+    roles = _roles(key.user_id, key.organisation)
+    if not roles or key.organisation.ended_at is not None:
+        raise Refused("key_revoked", "The member this API key acts as has left the organisation.")
     actor = Actor(
         key.name_id, key.organisation_id, key.livemode, roles, frozenset(key.scopes), key.user_id, key.pk,
-        _reach(roles),
+        _reach(roles), guests.held(user_id=key.user_id, at=at),
     )  # fmt: skip
     return actor, key
 
 
 def actor_of_user(*, user: User, organisation: Organisation | None, livemode: bool) -> Actor:
     """The actor a signed-in person is, in one of their organisations (default: the first joined)."""
-    members = Membership.objects.filter(user=user, ended_at__isnull=True).order_by("id")
+    members = Membership.objects.filter(user=user, ended_at__isnull=True, organisation__ended_at__isnull=True)
+    members = members.select_related("organisation").order_by("id")
     first = members.filter(organisation=organisation).first() if organisation else members.first()
     if first is None:
         return Actor(user.name_id, None, livemode, frozenset(), None, user.pk)
-    roles = _roles(user.pk, first.organisation_id)
+    roles = _roles(user.pk, first.organisation)
     return Actor(user.name_id, first.organisation_id, livemode, roles, None, user.pk, None, _reach(roles))
 
 
@@ -161,9 +237,14 @@ def _reach(roles: frozenset[str]) -> Literal["own", "all"]:
     return "all" if roles & {"operator", "auditor"} else "own"
 
 
-def _roles(user_id: int, organisation_id: int) -> frozenset[str]:
-    rows = Membership.objects.filter(user_id=user_id, organisation_id=organisation_id, ended_at__isnull=True)
-    return frozenset(rows.values_list("role", flat=True))
+def _members(user_id: int, organisation_id: int) -> QuerySet[Membership]:
+    return Membership.objects.filter(user_id=user_id, organisation_id=organisation_id, ended_at__isnull=True)
+
+
+def _roles(user_id: int, organisation: Organisation) -> frozenset[str]:
+    """Roles that an organisation of this kind can give: a row for another one, however it came about, is none."""
+    held = _members(user_id, organisation.pk).values_list("role", flat=True)
+    return frozenset(role for role in held if getattr(organisation, f"is_{KIND_OF_ROLE[role]}"))
 
 
 def _digest(secret: str) -> str:

@@ -24,7 +24,8 @@ class Actor:
     """Who acts: passed into every service, written into every audit row.
 
     `roles` are the member's roles in `organisation_id`; `scopes` limit an API key (None: a person, unlimited);
-    `scope` "all" reads every organisation and is for operators, auditors and the system itself.
+    `scope` "all" reads every organisation and is for operators, auditors and the system itself. `guest_of` are rights
+    on single things of other organisations.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Actor:
     user_id: int | None = None
     key_id: int | None = None
     scope: Literal["own", "all"] = "own"
+    guest_of: frozenset[tuple[str, str, int]] = frozenset()  # (right, kind, internal id): accounts.guests
 
     @property
     def tenant(self) -> int:

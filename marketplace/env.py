@@ -50,6 +50,17 @@ def names(name: str, default: str) -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def limits(name: str, default: str) -> dict[str, int]:
+    """Named whole numbers such as read=1200,write=600; what is not named keeps its default."""
+    found = dict(part.split("=") for part in default.split(","))
+    for part in names(name, default):
+        key, _, value = part.partition("=")
+        if key not in found or not value.isdecimal():
+            raise ImproperlyConfigured(f"{name} takes parts like {default}, not {part!r}.")
+        found[key] = value
+    return {key: int(value) for key, value in found.items()}
+
+
 def database(name: str, url: str) -> dict[str, Any]:
     """Django's settings of one PostgreSQL connection out of `postgresql://user:secret@host:port/name?host=/socket`.
 

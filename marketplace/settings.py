@@ -185,6 +185,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_ADAPTER = "marketplace.web.people.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if PRODUCTION else "none"
 ACCOUNT_PREVENT_ENUMERATION = True
+#: Finance and operators sign in with a second factor. The embedded servers' logins are printed on the start page.
+MFA_REQUIRED = env.flag("MFA_REQUIRED", default=PRODUCTION)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Licet"
 
@@ -199,7 +201,8 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 # Only behind a proxy that always sets the header itself; otherwise a client could.
-if env.flag("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.flag("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -265,10 +268,13 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": [],  # doors and queries ask accounts.permissions
     "EXCEPTION_HANDLER": "marketplace.api.errors.handler",
     "DEFAULT_SCHEMA_CLASS": "marketplace.api.operations.Operation",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is a 405: the schema says what there is
     "URL_FORMAT_OVERRIDE": None,
     "UNICODE_JSON": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+#: Requests a minute: of a key or person, of an address without a key.
+RATE_LIMITS = env.limits("RATE_LIMITS", "read=1200,write=600,money=60,anonymous=600")
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Licet",
     "DESCRIPTION": "Works out rights, prices, licences, payments and deliveries for AI training data.",

@@ -8,6 +8,7 @@ from marketplace.admin.site import site
 from marketplace.api import grants, health
 from marketplace.hooks import stripe
 
+handler400 = "marketplace.api.errors.unreadable"
 handler404 = "marketplace.api.errors.not_found"
 handler500 = "marketplace.api.errors.broken"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,16 @@ ROLES: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "rival": ("rivals", ("rights_holder",), "publisher_finance"),
 }
 _turn = itertools.count(1)
+_here = threading.local()
+
+
+def _client() -> Client:
+    """One client per thread: each new one would build the middleware anew, with a walk over all static files."""
+    if not hasattr(_here, "client"):
+        _here.client = Client(raise_request_exception=True)
+    client: Client = _here.client
+    client.cookies.clear()
+    return client
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ class Person:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         signed = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
         address = path if path.startswith("/") else f"/v1/{path}"
-        answer = Client(raise_request_exception=True).generic(
+        answer = _client().generic(
             method, address, data, content_type=content_type, headers={**signed, **(headers or {})}
         )
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
@@ -120,8 +131,9 @@ def keyed(
 ) -> Person:
     """Another key of a member."""
     key, secret = accounts.issue_key(
-        user=user, organisation=organisation, livemode=livemode, scopes=scopes, actor=SYSTEM, at=at, days=None
-    )
+        user=user, organisation=organisation, livemode=livemode, scopes=scopes, actor=SYSTEM, at=at,
+        limits=accounts.Limits(days=None),
+    )  # fmt: skip
     with unit(SYSTEM):
         actor, _ = accounts.actor_of_key(secret=secret, address="127.0.0.1", at=at)
     return Person(secret, actor, organisation, user, key)

@@ -79,6 +79,7 @@ class CatalogueUserPermission(UserObjectPermissionBase):
     """guardian: a right of one person on one catalogue (a society's agent, for example)."""
 
     content_object = models.ForeignKey(Catalogue, models.CASCADE)
+    expires_at = models.DateTimeField(null=True)
 
 
 class CatalogueGroupPermission(GroupObjectPermissionBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from accounts import permissions
 from accounts.errors import Reason, Refused
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
@@ -43,9 +44,12 @@ def listed(rows: QuerySet[Work]) -> QuerySet[Work]:
 
 
 def catalogues(actor: Actor) -> QuerySet[Catalogue]:
-    """Catalogues the actor owns, or all of its mode for the house."""
+    """Catalogues the actor owns or is a guest of, or all of its mode for the house."""
     rows = Catalogue.objects.select_related("organisation").filter(livemode=actor.livemode).order_by("id")
-    return rows if actor.scope == "all" else rows.filter(organisation_id=actor.tenant)
+    if actor.scope == "all":
+        return rows
+    single = Q(pk__in=permissions.guest_ids(actor, "catalogue.read", "catalogue"))
+    return rows.filter(single | Q(organisation_id__in=permissions.own_ids(actor, "catalogue.read")))
 
 
 def find_catalogue(ref: str, *, actor: Actor) -> Catalogue:
@@ -66,4 +70,7 @@ def find_catalogue(ref: str, *, actor: Actor) -> Catalogue:
 def scope_of(thing: Work | Catalogue | Party | Imprint | Asset | Edition) -> Scope:
     """Whose it is, for `permissions.check`; a draft work says so."""
     facts = {"draft"} if isinstance(thing, Work) and thing.status == "draft" else set()
-    return Scope(organisation=thing.organisation_id, facts=frozenset(facts))
+    guarded = {("organisation", thing.organisation_id)}
+    if isinstance(thing, (Work, Catalogue)):
+        guarded.add(("catalogue", thing.pk if isinstance(thing, Catalogue) else thing.catalogue_id))
+    return Scope(organisation=thing.organisation_id, facts=frozenset(facts), guarded=frozenset(guarded))

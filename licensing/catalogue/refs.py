@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.db.models import Q
+
 from accounts.errors import Reason, Refused
 from accounts.unit import Actor
 from licensing.catalogue import identifiers
@@ -16,15 +18,16 @@ from licensing.catalogue.models import Identifier, Party, Work
 def works(refs: Sequence[str], *, actor: Actor) -> Mapping[str, Work]:
     """The work of each reference that names one; references that name none are left out.
 
-    `own:` looks in the actor's organisation only. An identifier held by works of several organisations means the
-    actor's own; if none is, Refused("reference_ambiguous"). Runs inside the caller's unit, in at most three queries.
+    Drafts of other organisations are none. `own:` looks in the actor's organisation only. An identifier held by works
+    of several organisations means the actor's own; if none is, Refused("reference_ambiguous"). Runs inside the caller's
+    unit, in at most three queries.
     """
     found: dict[str, Work] = {}
     public, own, others = _sorted(refs)
-    rows = Work.objects.filter(livemode=actor.livemode)
+    rows = Work.objects.filter(_known(actor, ""), livemode=actor.livemode)
     for work in rows.filter(public_id__in=list(public.values())):
         found.update({ref: work for ref, key in public.items() if key == work.public_id})
-    if own:
+    if own and actor.organisation_id is not None:
         mine = rows.filter(organisation_id=actor.tenant, own_id__in=list(own.values()))
         by_own = _grouped((work.own_id, work) for work in mine)
         found.update({ref: _one(ref, by_own[key], actor) for ref, key in own.items() if key in by_own})
@@ -81,10 +84,19 @@ def _sorted(refs: Iterable[str]) -> tuple[dict[str, object], dict[str, str], dic
 def _by_identifier(asked: Mapping[str, tuple[str, str]], actor: Actor) -> dict[str, Work]:
     values = {value for _, value in asked.values()}
     rows = Identifier.objects.filter(
-        value__in=values, valid=True, container=False, edition__livemode=actor.livemode
-    ).select_related("edition__work")
+        _known(actor, "edition__work__"), value__in=values, valid=True, container=False,
+        edition__livemode=actor.livemode,
+    )  # fmt: skip
+    rows = rows.select_related("edition__work")
     held = _grouped(((row.scheme, row.value), row.edition.work) for row in rows)
     return {ref: _one(ref, held[key], actor) for ref, key in asked.items() if key in held}
+
+
+def _known(actor: Actor, path: str) -> Q:
+    """Works the actor may know of: registered ones, and its own in any state."""
+    if actor.scope == "all":
+        return Q()
+    return ~Q(**{f"{path}status": "draft"}) | Q(**{f"{path}organisation_id": actor.organisation_id})
 
 
 def _grouped(pairs: Iterable[tuple[object, Work]]) -> Mapping[object, list[Work]]:

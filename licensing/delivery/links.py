@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.signing import BadSignature, Signer
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from accounts import audit
+from accounts import audit, permissions
 from accounts.errors import Refused
 from accounts.models import ApiKey, Membership, User
 from accounts.permissions import Scope
@@ -35,12 +35,16 @@ class Opened:
 def visible(actor: Actor) -> QuerySet[Release]:
     """Releases of the actor's organisation, or all of its mode. Needs an open unit."""
     rows = Release.objects.select_related("grant", "previous").filter(livemode=actor.livemode)
-    return rows if actor.scope == "all" else rows.filter(organisation_id=actor.organisation_id or 0)
+    if actor.scope == "all":
+        return rows
+    ids = {kind: permissions.guest_ids(actor, "releases.manifest", kind) for kind in ("release", "grant")}
+    single = Q(pk__in=ids["release"]) | Q(grant_id__in=ids["grant"])
+    return rows.filter(Q(organisation_id=actor.organisation_id or 0) | single)
 
 
 def scope_of(release: Release) -> Scope:
     """Whose it is, for `permissions.check`."""
-    return Scope(release.organisation_id)
+    return Scope(release.organisation_id, guarded=frozenset({("release", release.pk), ("grant", release.grant_id)}))
 
 
 def token(*, release: Release, path: str, actor: Actor, at: datetime) -> str:

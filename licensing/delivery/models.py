@@ -42,6 +42,7 @@ class ReleaseUserPermission(UserObjectPermissionBase):
     """guardian: a right of one person on one release."""
 
     content_object = models.ForeignKey(Release, models.CASCADE)
+    expires_at = models.DateTimeField(null=True)
 
 
 class ReleaseGroupPermission(GroupObjectPermissionBase):

@@ -59,6 +59,7 @@ class GrantUserPermission(UserObjectPermissionBase):
     """guardian: a right of one person on one grant."""
 
     content_object = models.ForeignKey(Grant, models.CASCADE)
+    expires_at = models.DateTimeField(null=True)
 
 
 class GrantGroupPermission(GroupObjectPermissionBase):

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from accounts import permissions
 from accounts.errors import Refused
 from accounts.permissions import Scope
 from accounts.unit import Actor, system, unit
@@ -28,19 +29,21 @@ def visible(actor: Actor) -> QuerySet[Grant]:
     if actor.scope == "all":
         return rows
     sold = GrantWork.objects.filter(organisation_id=actor.organisation_id or 0).values("grant_id")
-    return rows.filter(Q(organisation_id=actor.organisation_id or 0) | Q(pk__in=sold))
+    single = Q(pk__in=permissions.guest_ids(actor, "orders.read", "grant"))
+    return rows.filter(Q(organisation_id=actor.organisation_id or 0) | Q(pk__in=sold) | single)
 
 
 def scope_of(grant: Grant) -> Scope:
     """Whose it is and whose works it licenses, for `permissions.check`. Needs an open unit."""
     sellers = GrantWork.objects.filter(grant=grant).values_list("organisation_id", flat=True).distinct()
-    return Scope(grant.organisation_id, frozenset(sellers))
+    return Scope(grant.organisation_id, frozenset(sellers), guarded=frozenset({("grant", grant.pk)}))
 
 
 def works(grant: Grant, actor: Actor) -> QuerySet[GrantWork]:
     """The licensed works the actor may see: all for licensee and house, its own for a holder. Needs an open unit."""
     rows = GrantWork.objects.filter(grant=grant).select_related("work", "organisation")
-    whole = actor.scope == "all" or grant.organisation_id == actor.organisation_id
+    guest = grant.pk in permissions.guest_ids(actor, "orders.read", "grant")
+    whole = guest or actor.scope == "all" or grant.organisation_id == actor.organisation_id
     return rows if whole else rows.filter(organisation_id=actor.organisation_id or 0)
 
 

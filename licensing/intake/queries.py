@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from accounts import permissions
 from accounts.errors import Refused
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
@@ -29,13 +30,15 @@ def visible(actor: Actor) -> QuerySet[Import]:
     """The imports an actor may know of, newest first. Needs an open unit when it is read."""
     rows = Import.objects.select_related("upload", "catalogue__organisation").filter(livemode=actor.livemode)
     if actor.scope != "all":
-        rows = rows.filter(organisation_id=actor.tenant)
+        single = Q(catalogue_id__in=permissions.guest_ids(actor, "catalogue.read", "catalogue"))
+        rows = rows.filter(single | Q(organisation_id__in=permissions.own_ids(actor, "catalogue.read")))
     return rows.order_by("-id")
 
 
 def scope_of(found: Import) -> Scope:
     """Whose import it is, for `permissions.check`."""
-    return Scope(organisation=found.organisation_id)
+    guarded = frozenset({("catalogue", found.catalogue_id), ("organisation", found.organisation_id)})
+    return Scope(organisation=found.organisation_id, guarded=guarded)
 
 
 def records(found: Import, *, outcome: str = "") -> QuerySet[ImportRecord]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from accounts import audit
+from accounts import audit, countersign
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.unit import Actor, unit
@@ -35,14 +36,14 @@ def set_split(
     territories: int | None = None, actions: int | None = None,
 ) -> SplitVersion:  # fmt: skip
     """Write the next version of a claim's split. Raises Refused("split_sum"), ("split_part_invalid"),
-    ("split_overlap").
+    ("split_overlap"), and for a person Refused("countersign_needed") unless another one agreed to exactly this.
 
     Nothing is scaled: a source that does not sum says so by an explicit `unallocated` part.
     """
     problems = _problems(parts)
     if problems:
         raise Refused(problems[0].code, "The split cannot be recorded as sent.", problems)
-    with unit(actor):
+    with unit(actor), transaction.atomic():  # a refusal at the end takes what was written back
         Claim.objects.select_for_update().get(pk=claim.pk)
         number = (claim.splits.aggregate(last=Max("number"))["last"] or 0) + 1
         mask = claim.territories if territories is None else territories
@@ -59,15 +60,34 @@ def set_split(
                 "split_overlap", "Another version covers part of this.", "/valid", str(valid), "a free time"
             )
             raise Refused("split_overlap", "A split of this claim is already valid then and there.", [reason]) from None
-        SplitPart.objects.bulk_create(
-            SplitPart(version=version, part_no=number, party=part.party, role=part.role, ppm=part.ppm)
-            for number, part in enumerate(parts, 1)
-        )
+        _write_parts(version, parts)
         audit.record(
             actor=actor, act="split.set", subject=version.name_id, at=at, organisation_id=claim.organisation_id,
             after={"claim": claim.name_id, "parts": [[_name(part), part.ppm, part.role] for part in parts]},
         )  # fmt: skip
+        countersign.guard(
+            right="splits.write", subject=claim.name_id, actor=actor, at=at,
+            payload=written(claim=claim, parts=parts, valid=valid, document=document),
+        )  # fmt: skip
     return version
+
+
+def _write_parts(version: SplitVersion, parts: Sequence[Part]) -> None:
+    SplitPart.objects.bulk_create(
+        SplitPart(version=version, part_no=number, party=part.party, role=part.role, ppm=part.ppm)
+        for number, part in enumerate(parts, 1)
+    )
+
+
+def written(*, claim: Claim, parts: Sequence[Part], valid: Period, document: str) -> dict[str, Any]:
+    """A split as people agree to it: ids, ppm, roles and days as the API takes them."""
+    return {
+        "claim": claim.name_id, "document": document,
+        "parts": [
+            {"party": part.party.name_id if part.party else None, "ppm": part.ppm, "role": part.role} for part in parts
+        ],
+        "starts": valid.start and valid.start.isoformat(), "ends": valid.end and valid.end.isoformat(),
+    }  # fmt: skip
 
 
 def freeze(*, version_ids: Sequence[int], at: datetime) -> None:

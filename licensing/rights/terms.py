@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from accounts import audit, states
+from accounts import audit, countersign, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
@@ -37,7 +37,8 @@ def draft_terms(
 ) -> TermsVersion:
     """Write the next version of an offer; the same body again returns the version there is.
 
-    Raises Refused("terms_invalid") with a reason per field.
+    A version of a published offer is in force at once, so a person needs a second one for it.
+    Raises Refused("terms_invalid") with a reason per field, Refused("countersign_needed").
     """
     columns = read_body(body)
     with unit(actor):
@@ -50,6 +51,10 @@ def draft_terms(
         last = terms.versions.order_by("-number").first()
         if last is not None and last.sha256 == digest:
             return last
+        if terms.status == "published":
+            countersign.guard(
+                right="terms.publish", subject=terms.name_id, payload=written(own_key, body), actor=actor, at=at
+            )
         number = (terms.versions.aggregate(last=Max("number"))["last"] or 0) + 1
         version = TermsVersion.objects.create(
             terms=terms, number=number, body=dict(body), sha256=digest, created_at=at, **columns
@@ -62,10 +67,21 @@ def draft_terms(
 
 
 def publish_terms(*, terms: Terms, actor: Actor, at: datetime) -> None:
-    """Make an offer valid; publishing a published one changes nothing."""
+    """Make an offer valid; publishing a published one changes nothing.
+
+    Raises for a person Refused("countersign_needed") unless another one agreed to its newest version.
+    """
     with unit(actor):
         if terms.status != "published":
+            last = terms.versions.latest("number")
+            payload = written(terms.own_key, last.body)
+            countersign.guard(right="terms.publish", subject=terms.name_id, payload=payload, actor=actor, at=at)
             states.advance(terms, "published", actor=actor, at=at)
+
+
+def written(own_key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """An offer as people agree to it."""
+    return {"key": own_key, "body": dict(body)}
 
 
 def assign_terms(

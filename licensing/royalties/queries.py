@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from accounts.unit import Actor
 from licensing.catalogue.models import Party
@@ -105,17 +105,24 @@ def allocations(
 
     `before` is the (run_date, id) of the last row of the page before. Amounts in micro as decimal text.
     """
-    rows = Allocation.objects.select_related("run", "work", "claim", "account", "split_part__version")
-    rows = rows.filter(run__livemode=actor.livemode)
-    if actor.scope != "all":
-        mine = Party.objects.filter(organisation_id=actor.organisation_id or 0, livemode=actor.livemode)
-        rows = rows.filter(account__owner__in=[party.name_id for party in mine])
-    if run is not None:
-        rows = rows.filter(run=run, run_date=run.run_date)
+    rows = _seen(actor, run).select_related("run", "work", "claim", "account", "split_part__version")
     if before is not None:
         day, last = before
         rows = rows.filter(Q(run_date__lt=day) | Q(run_date=day, id__lt=last))
     return [as_dict(row) for row in rows.order_by("-run_date", "-id")[:limit]]
+
+
+def count_allocations(*, actor: Actor, run: AllocationRun | None = None) -> int:
+    """How many rows `allocations` has in all."""
+    return _seen(actor, run).count()
+
+
+def _seen(actor: Actor, run: AllocationRun | None) -> QuerySet[Allocation]:
+    rows = Allocation.objects.filter(run__livemode=actor.livemode)
+    if actor.scope != "all":
+        mine = Party.objects.filter(organisation_id=actor.organisation_id or 0, livemode=actor.livemode)
+        rows = rows.filter(account__owner__in=[party.name_id for party in mine])
+    return rows if run is None else rows.filter(run=run, run_date=run.run_date)
 
 
 def as_dict(row: Allocation) -> dict[str, Any]:

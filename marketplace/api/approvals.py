@@ -52,6 +52,7 @@ def asked_of(actor: Actor) -> QuerySet[Approval]:
 class Approvals(Door):
     """GET: what the caller's organisation is asked."""
 
+    paged = True
     query = frozenset({"status"})
 
     @extend_schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
@@ -13,8 +14,10 @@ from accounts import unit as units
 from accounts.errors import Refused
 from accounts.models import Organisation, User
 from accounts.unit import SYSTEM, Actor
+from marketplace import second_factor
 
-ANONYMOUS = Actor("anonymous", roles=frozenset({"anonymous"}))
+ANONYMOUS = Actor("anonymous", livemode=True, roles=frozenset({"anonymous"}))
+"""Nobody we know; sees what is public of the live mode. Test data belongs to those who test."""
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -29,8 +32,9 @@ class KeyAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refused("key_unknown", "Send your key as: Authorization: Bearer lk_...")
         with units.unit(SYSTEM):
-            address = request.META.get("REMOTE_ADDR", "")
-            actor, key = accounts.actor_of_key(secret=secret.strip(), address=address, at=units.now())
+            actor, key = accounts.actor_of_key(
+                secret=secret.strip(), address=address_of(request), at=units.now()
+            )
         return key.user, actor
 
     def authenticate_header(self, request: Request) -> str:
@@ -54,7 +58,16 @@ class PersonAuthentication(SessionAuthentication):
             actor = accounts.actor_of_user(
                 user=person, organisation=organisation, livemode=bool(request.session.get("livemode", False))
             )
+        if second_factor.missing(person, actor):
+            raise Refused("forbidden", "Set up your second factor first: this role needs one.")
         return person, actor
+
+
+def address_of(request: Request) -> str:
+    """The caller's IP address; behind a proxy that always sets X-Forwarded-For the last one in it."""
+    if settings.BEHIND_PROXY:
+        return str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def actor_of(request: Request) -> Actor:

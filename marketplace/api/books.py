@@ -88,6 +88,7 @@ def _present_run(row: AllocationRun, allocated: int, *, whole: bool) -> Mapping[
 class AllocationRuns(Door):
     """GET: how payments were divided."""
 
+    paged = True
     query = frozenset({"order"})
 
     @extend_schema(
@@ -125,6 +126,7 @@ class AllocationOut(serializers.Serializer[Any]):
 class Allocations(Door):
     """GET: who was paid what for which work."""
 
+    paged = True
     query = frozenset({"run"})
 
     @extend_schema(
@@ -139,14 +141,12 @@ class Allocations(Door):
             chosen = request.query_params.get("run")
             run = by_id(runs(self.actor), chosen) if chosen else None
             rows = royalties.allocations(actor=self.actor, run=run, before=_before(request), limit=limit + 1)
+            count = royalties.count_allocations(actor=self.actor, run=run) if paging.counted(request) else None
         keys = [row.pop("key") for row in rows]
         more = len(rows) > limit
-        return Response(
-            {
-                "object": "list", "data": rows[:limit], "has_more": more,
-                "next_cursor": _cursor(keys[limit - 1]) if more else None,
-            }
-        )  # fmt: skip
+        after = _cursor(keys[limit - 1]) if more else None
+        body = paging.envelope(after, count, rows[:limit])
+        return Response(body, headers=paging.link(request, after))
 
 
 def _cursor(key: Sequence[Any]) -> str:
@@ -159,7 +159,7 @@ def _before(request: Request) -> tuple[date, int] | None:
         return None
     try:
         day, _, last = urlsafe_b64decode(sent + "=" * (-len(sent) % 4)).decode().partition(":")
-        return date.fromisoformat(day), int(last)
+        return date.fromisoformat(day), paging.key_of(last)
     except (binascii.Error, ValueError):
         raise paging.bad_cursor(sent) from None
 
@@ -240,6 +240,7 @@ def _entries(rows: Sequence[LedgerEntry]) -> list[Mapping[str, Any]]:
 class LedgerEntries(Door):
     """GET: the entries of the books."""
 
+    paged = True
     query = frozenset({"subject"})
 
     @extend_schema(
@@ -311,7 +312,7 @@ class Fees(Door):
     @extend_schema(responses=FeesOut, operation_id="fees_list")
     def get(self, request: Request) -> Response:
         """In the mode of the caller's key; live for everybody else."""
-        livemode = self.actor.livemode if self.actor.organisation_id is not None else True
+        livemode = self.actor.livemode
         names = ("currency", "ppm", "fixed_minor", "min_minor", "max_minor", "starts")
         with unit(system(livemode=livemode)):
             today = units.now().date()

@@ -20,7 +20,7 @@ from accounts.errors import Reason, Refused
 from accounts.models import Organisation
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
-from licensing.catalogue import refs
+from licensing.catalogue import queries, refs
 from licensing.catalogue import services as catalogue
 from licensing.catalogue.models import Catalogue, Party, Work
 from licensing.intake import content
@@ -70,6 +70,8 @@ def present_party(row: Party) -> Mapping[str, Any]:
 
 class Parties(Door):
     """GET: parties of the caller's organisation. POST: record one."""
+
+    paged = True
 
     @extend_schema(responses=shapes.listing(PartyOut), operation_id="parties_list")
     def get(self, request: Request) -> Response:
@@ -123,13 +125,15 @@ def present_catalogue(row: Catalogue) -> Mapping[str, Any]:
 class Catalogues(Door):
     """GET: catalogues of the caller's organisation. POST: open one."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(CatalogueOut), operation_id="catalogues_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
         with unit(self.actor):
-            permissions.check(self.actor, "catalogue.read", Scope(self.actor.organisation_id))
-            rows = visible(Catalogue.objects.select_related("organisation"), self.actor)
-            return self.listed(rows, present_catalogue)
+            scope = permissions.listing(self.actor, "catalogue", "organisation")
+            permissions.check(self.actor, "catalogue.read", scope)
+            return self.listed(queries.catalogues(self.actor), present_catalogue)
 
     @extend_schema(request=CatalogueBody, responses={201: CatalogueOut}, operation_id="catalogues_create")
     def post(self, request: Request) -> Response:
@@ -243,8 +247,8 @@ class CatalogueAssets(Door):
         """Attach what fits; files without a work and works without a file are reported. Again changes nothing."""
         at = self.now()
         with unit(self.actor):
-            found = by_id(visible(Catalogue.objects.all(), self.actor), catalogue)
-            permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
+            found = by_id(queries.catalogues(self.actor), catalogue)
+            permissions.check(self.actor, "catalogue.write", queries.scope_of(found))
         with spool(request, at_most=LARGEST_ARCHIVE) as file:
             if not zipfile.is_zipfile(file):
                 reason = Reason("archive_invalid", "Content files come as one zip.", "", "no zip", "application/zip")

@@ -68,6 +68,8 @@ def present_clearance(row: Clearance) -> Mapping[str, Any]:
 class Clearances(Door):
     """GET: the caller's clearances. POST: clear."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(ClearanceOut), operation_id="clearances_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -132,6 +134,7 @@ class DecisionOut(serializers.Serializer[Any]):
 class Decisions(Door):
     """GET: the answer for every work of a clearance."""
 
+    paged = True
     query = frozenset({"outcome"})
 
     @extend_schema(

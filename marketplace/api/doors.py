@@ -17,9 +17,10 @@ from accounts import idempotency
 from accounts import unit as units
 from accounts.errors import Reason, Refused
 from accounts.unit import Actor
-from marketplace.api import auth, paging
+from marketplace.api import auth, faults, paging, throttle
 
 KEPT = frozenset({409, 410, 412, 422})
+PAGE = frozenset({"limit", "cursor", "include"})
 
 
 class Strict(serializers.Serializer[Any]):
@@ -28,14 +29,24 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Refuse unknown fields before reading the known ones."""
         if isinstance(data, Mapping):
+            known = faults.writable(self)
             unknown = {
                 name: serializers.ErrorDetail("This field is not known here.", code="field_unknown")
                 for name in data
-                if name not in self.fields
+                if name not in known
             }
             if unknown:
                 raise serializers.ValidationError(unknown)
         return super().to_internal_value(data)
+
+
+def read(serializer: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """What a serializer makes of a body. Raises Refused("field_invalid") or ("field_unknown")."""
+    reader = serializer(data=data)
+    if not reader.is_valid():
+        raise faults.unreadable(reader)
+    found: dict[str, Any] = reader.validated_data
+    return found
 
 
 class Replayed(Exception):  # not an error: the earlier answer, on its way out of DRF's dispatch
@@ -63,7 +74,12 @@ class Door(APIView):
     moves_money: ClassVar[bool] = False
     streams: ClassVar[bool] = False  # the body is a file: the door stores it by content, so a replay needs no record
     public: ClassVar[bool] = False
-    query: ClassVar[frozenset[str]] = frozenset()
+    limited: ClassVar[bool] = True  # False: counted elsewhere, as links are by their signature
+    counted: throttle.Count | None = None
+    query: ClassVar[frozenset[str]] = frozenset()  # parameters of GET
+    versioned: ClassVar[bool] = False  # POST reads If-Match
+    waits: ClassVar[bool] = False  # reads Prefer: wait
+    paged: ClassVar[bool] = False  # GET is a list: limit, cursor and include=count as well
     page_size: ClassVar[tuple[int, int]] = (paging.DEFAULT, paging.MOST)
 
     @property
@@ -77,11 +93,25 @@ class Door(APIView):
             return units.now()
 
     def body(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-        """The validated request body. Raises ValidationError (400) with a pointer per field."""
-        reader = serializer(data=self.request.data)
-        reader.is_valid(raise_exception=True)
-        data: dict[str, Any] = reader.validated_data
-        return data
+        """The validated request body. Raises Refused("field_invalid") or ("field_unknown") with a pointer per field."""
+        return read(serializer, self.request.data)
+
+    def object_body(self, serializer: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+        """The request body as sent, once its reader takes it. Raises as `body` does."""
+        self.body(serializer)
+        assert isinstance(self.request.data, dict)  # a serializer takes nothing else
+        return self.request.data
+
+    def check_version(self, current: str) -> None:
+        """If-Match (RFC 9110, 13.1.1): who changes a thing may say which version it has read.
+
+        Raises Refused("version_changed") (412) when that is not `current`, an entity tag.
+        """
+        sent = self.request.headers.get("If-Match")
+        if sent is None or sent.strip() == "*" or current in [tag.strip() for tag in sent.split(",")]:
+            return
+        reason = Reason("version_changed", "Read it again and decide anew.", "", sent[:80], current)
+        raise Refused("version_changed", "It was changed since you read it.", [reason])
 
     def listed(
         self, rows: QuerySet[Any], present: Callable[[Any], Mapping[str, Any]], *, by: str = "-pk"
@@ -94,8 +124,8 @@ class Door(APIView):
     ) -> Response:
         """As `listed`, where what is shown of a row needs a look-up for the whole page."""
         found = paging.page(self.request, rows, by=by, size=self.page_size)
-        body = paging.envelope(found, present(found.rows))
-        return Response(body, headers=paging.link(self.request, found))
+        body = paging.envelope(found.next_cursor, found.count, present(found.rows))
+        return Response(body, headers=paging.link(self.request, found.next_cursor))
 
     def chosen(self, name: str, values: Iterable[str]) -> list[str]:
         """The values of a filter `name=a,b`. Raises Refused("parameter_invalid") for one that is not among `values`."""
@@ -116,14 +146,40 @@ class Door(APIView):
         return value
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After authentication: anonymous callers out, unknown parameters out, earlier answers replayed."""
-        super().initial(request, *args, **kwargs)
+        """After authentication: anonymous callers out, too many requests out, unknown parameters out, earlier answers
+        replayed.
+        """
+        try:
+            super().initial(request, *args, **kwargs)
+        except Refused:
+            self._count(request, "anonymous", "anonymous")  # guessing keys is counted by address
+            raise
+        if self.limited:
+            self._count(request, self._policy(request), self.actor.name)
         if not self.public and self.actor is auth.ANONYMOUS:
             raise Refused("key_missing", "Send your key as: Authorization: Bearer lk_...")
-        _known_parameters(request, self.query)
+        self._check_address(request)
         self.replayable = self._begin(request)
 
-    def _begin(self, request: Request) -> idempotency.Request | None:
+    def _policy(self, request: Request) -> str:
+        if self.actor is auth.ANONYMOUS:
+            return "anonymous"
+        if request.method in ("GET", "HEAD"):
+            return "read"
+        return "money" if self.moves_money and request.method == "POST" else "write"
+
+    def _count(self, request: Request, policy: str, name: str) -> None:
+        self.counted = throttle.count(policy, throttle.caller(request, name))
+        throttle.check(self.counted)
+
+    def _check_address(self, request: Request) -> None:
+        """What stands in path and query is text without NUL, and every parameter is known. Raises Refused."""
+        if any("\x00" in str(value) for value in self.kwargs.values()):
+            raise Refused("not_found", "There is nothing at this address.")
+        reads = request.method in ("GET", "HEAD")
+        _known_parameters(request, (self.query | (PAGE if self.paged else frozenset())) if reads else frozenset())
+
+    def _begin(self, request: Request) -> idempotency.Lease | None:
         key = request.headers.get("Idempotency-Key")
         if request.method != "POST" or self.streams or self.actor.organisation_id is None:
             return None
@@ -133,10 +189,10 @@ class Door(APIView):
             return None
         fingerprint = hashlib.sha256(request.body).hexdigest()
         asked = idempotency.Request("POST", request.path, key, fingerprint)
-        earlier = idempotency.begin(request=asked, actor=self.actor, at=self.now())
-        if earlier is not None:
-            raise Replayed(earlier)
-        return asked
+        begun = idempotency.begin(request=asked, actor=self.actor, at=self.now())
+        if isinstance(begun, idempotency.Answer):
+            raise Replayed(begun)
+        return begun
 
     def handle_exception(self, exc: Exception) -> Response:
         """Problems for refusals; a replay goes out byte for byte."""
@@ -149,19 +205,23 @@ class Door(APIView):
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Keep the rendered answer under its key, or give the key back."""
         done = super().finalize_response(request, response, *args, **kwargs)
-        asked = getattr(self, "replayable", None)
-        if asked is not None:
-            done.add_post_render_callback(lambda rendered: self._keep(asked, rendered))
+        if self.counted is not None:
+            for name, value in self.counted.headers.items():
+                done[name] = value
+        lease = getattr(self, "replayable", None)
+        if lease is not None:
+            done.add_post_render_callback(lambda rendered: self._keep(lease, rendered))
         return done
 
-    def _keep(self, asked: idempotency.Request, response: Response) -> None:
+    def _keep(self, lease: idempotency.Lease, response: Response) -> None:
         code = response.status_code
-        if 200 <= code < 300 or code in KEPT:
-            kept = {name: value for name, value in response.items() if name in ("Content-Type", "Location")}
+        passing = isinstance(response.data, Mapping) and response.data.get("retryable") is True
+        if not passing and (200 <= code < 300 or code in KEPT):
+            kept = {name: value for name, value in response.items() if name in ("Content-Type", "Location", "ETag")}
             answer = idempotency.Answer(code, kept, self.without_secrets(response))
-            idempotency.finish(request=asked, answer=answer, actor=self.actor)
+            idempotency.finish(lease=lease, answer=answer, actor=self.actor)
         else:
-            idempotency.forget(request=asked, actor=self.actor)
+            idempotency.forget(lease=lease, actor=self.actor)
 
     def without_secrets(self, response: Response) -> bytes:
         """The body to keep; doors that answer with a secret override it."""
@@ -169,11 +229,11 @@ class Door(APIView):
 
 
 def _known_parameters(request: Request, known: frozenset[str]) -> None:
-    always = {"limit", "cursor", "include"}
     for name, value in request.query_params.items():
         if "\x00" in f"{name}{value}":
             raise Refused("parameter_invalid", "Parameters are text without NUL.")
-        if name not in known and name not in always:
-            near = ", ".join(sorted(known | always))
-            reason = Reason("parameter_unknown", "Unknown parameter.", f"/{name}", name, near)
-            raise Refused("parameter_unknown", f"There is no parameter {name} here.", [reason])
+        if name not in known:
+            pointer = f"/{faults.escaped(name[:60])}"
+            near = faults.nearest(name, known) if known else "no parameters"
+            reason = Reason("parameter_unknown", "Unknown parameter.", pointer, name[:60], near)
+            raise Refused("parameter_unknown", f"There is no parameter {name[:60]} here.", [reason])

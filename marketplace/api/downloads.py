@@ -72,6 +72,7 @@ class Download(Door):
     """GET: a file by its link; the link is the key."""
 
     public = True
+    limited = False
     authentication_classes = ()
 
     @extend_schema(

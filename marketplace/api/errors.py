@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template import loader
-from django.views.defaults import page_not_found
+from django.views.defaults import bad_request, page_not_found
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -20,7 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: Mapping[str, int] = {
     "key_missing": 401, "key_unknown": 401, "key_revoked": 401, "key_expired": 401, "key_address": 401,
     "link_invalid": 403, "link_expired": 403, "link_revoked": 403, "grant_inactive": 403,
-    "scope_missing": 403, "forbidden": 403, "not_found": 404,
+    "scope_missing": 403, "forbidden": 403, "not_found": 404, "party_unknown": 404, "works_unknown": 404,
     "syntax": 400, "field_invalid": 400, "field_unknown": 400, "parameter_unknown": 400, "parameter_invalid": 400,
     "idempotency_key_missing": 400, "idempotency_key_invalid": 400, "signature_invalid": 400,
     "method_not_allowed": 405, "media_type_unsupported": 415, "not_acceptable": 406,
@@ -94,42 +95,40 @@ def _as_refusal(wrong: Exception) -> Refused | None:
         return wrong
     if isinstance(wrong, Http404):
         return Refused("not_found", "There is nothing at this address.")
-    if isinstance(wrong, exceptions.ValidationError):
-        reasons = list(_field_reasons(wrong.detail, ""))
-        code = "field_unknown" if any(reason.code == "field_unknown" for reason in reasons) else "field_invalid"
-        return Refused(code, "The request cannot be read as sent.", reasons)
+    if isinstance(wrong, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return Refused("too_large", f"A body that is not a file has at most {most} bytes.")
+    if isinstance(wrong, PermissionDenied):
+        return Refused("forbidden", "You may not do this.")
     if isinstance(wrong, exceptions.APIException):
         return Refused(DRF_CODES.get(type(wrong), "internal"), str(wrong.detail))
     return None
 
 
-def _field_reasons(detail: Any, pointer: str) -> Iterator[Reason]:
-    if isinstance(detail, Mapping):
-        for name, inner in detail.items():
-            here = pointer if name == "non_field_errors" else f"{pointer}/{name}"
-            yield from _field_reasons(inner, here)
-    elif isinstance(detail, Sequence) and not isinstance(detail, str):
-        for place, inner in enumerate(detail):
-            nested = isinstance(inner, (Mapping, list))
-            yield from _field_reasons(inner, f"{pointer}/{place}" if nested else pointer)
-    else:
-        code = getattr(detail, "code", "field_invalid")
-        yield Reason("field_unknown" if code == "field_unknown" else "field_invalid", str(detail), pointer)
-
-
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404: a problem for machines, the page for people."""
-    if not request.path.startswith(("/v1/", "/hooks/")):
+    if not _for_machines(request):
         return page_not_found(request, exception)
     return _plain(Refused("not_found", "There is nothing at this address."), request)
 
 
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: a request that not even the framework could read, such as one for another host."""
+    if not _for_machines(request):
+        return bad_request(request, exception)
+    return _plain(Refused("syntax", "The request cannot be read."), request)
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     """handler500: what happened is in the log under the request id."""
-    if not request.path.startswith(("/v1/", "/hooks/")):
+    if not _for_machines(request):
         page = loader.render_to_string("500.html", {"request_id": audit.request_id.get()})
         return HttpResponseServerError(page)
     return _plain(Refused("internal", "This is our fault. The request id finds it in our log."), request)
+
+
+def _for_machines(request: HttpRequest) -> bool:
+    return request.path.startswith(("/v1/", "/hooks/"))
 
 
 def _plain(refused: Refused, request: HttpRequest) -> HttpResponse:

@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts import unit as units
-from accounts.permissions import Scope
 from accounts.unit import SYSTEM, unit
 from licensing.grants import keys, queries
 from licensing.grants.models import Grant, GrantWork
@@ -66,12 +65,13 @@ def present_grant(row: Grant) -> Mapping[str, Any]:
 class Grants(Door):
     """GET: grants of the caller's organisation, and for holders those that license their works."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(GrantOut), operation_id="grants_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
         with unit(self.actor):
-            own = self.actor.organisation_id
-            permissions.check(self.actor, "orders.read", Scope(own, frozenset(() if own is None else (own,))))
+            permissions.check(self.actor, "orders.read", permissions.listing(self.actor, "grant"))
             return self.listed(queries.visible(self.actor), present_grant)
 
 
@@ -91,13 +91,13 @@ class GrantCertificate(Door):
     """GET: the certificate as signed."""
 
     @extend_schema(
-        responses={(200, "application/vc+ld+json"): OpenApiTypes.BINARY}, operation_id="grants_certificate"
+        responses={(200, "application/vc+ld+json"): OpenApiTypes.OBJECT}, operation_id="grants_certificate"
     )
     def get(self, request: Request, grant: str) -> HttpResponseBase:
         """The stored bytes; licensees and the house only, since it names the licensee and the use."""
         with unit(self.actor):
             found = by_id(queries.visible(self.actor), grant)
-            permissions.check(self.actor, "releases.manifest", Scope(found.organisation_id))
+            permissions.check(self.actor, "releases.manifest", queries.scope_of(found))
             return HttpResponse(queries.certificate(found), content_type="application/vc+ld+json")
 
 
@@ -122,6 +122,8 @@ def present_grant_work(row: GrantWork) -> Mapping[str, Any]:
 
 class GrantWorks(Door):
     """GET: the works of a grant; a holder sees its own."""
+
+    paged = True
 
     @extend_schema(responses=shapes.listing(GrantWorkOut), operation_id="grants_works")
     def get(self, request: Request, grant: str) -> Response:

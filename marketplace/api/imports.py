@@ -110,11 +110,14 @@ def _parts(upload: Upload, request: Request) -> list[dict[str, Any]]:
 class Imports(Door):
     """GET: the caller's imports. POST: announce a file."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(ImportOut), operation_id="imports_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
         with unit(self.actor):
-            permissions.check(self.actor, "catalogue.read", Scope(self.actor.organisation_id))
+            scope = permissions.listing(self.actor, "catalogue", "organisation")
+            permissions.check(self.actor, "catalogue.read", scope)
             rows = queries.visible(self.actor).prefetch_related("upload__parts")
             return self.listed(rows, lambda row: present_import(row, request))
 
@@ -125,7 +128,7 @@ class Imports(Door):
         at = self.now()
         with unit(self.actor):
             found = catalogues.find_catalogue(sent["catalogue"], actor=self.actor)
-            permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
+            permissions.check(self.actor, "catalogue.write", catalogues.scope_of(found))
             made, new = uploads.open_import(
                 catalogue=found, filename=sent["filename"], size=sent["bytes"], sha256=sent["sha256"],
                 mode=sent["mode"], asked_format=sent["format"], actor=self.actor, at=at,
@@ -188,7 +191,9 @@ class ImportDoor(Door):
 class ImportCompletion(Door):
     """POST: every part is sent."""
 
-    @extend_schema(request=None, responses={202: JobOut}, operation_id="imports_complete")
+    waits = True
+
+    @extend_schema(request=None, responses={202: JobOut, 200: JobOut}, operation_id="imports_complete")
     def post(self, request: Request, import_id: str) -> Response:
         """202 with the job that validates; parts that are missing or wrong are a 422 and can be sent again."""
         at = self.now()
@@ -197,7 +202,8 @@ class ImportCompletion(Door):
             permissions.check(self.actor, "catalogue.write", queries.scope_of(found))
         uploads.complete(record_import=found, actor=self.actor, at=at)
         with unit(self.actor):
-            return accepted(latest("intake.validate", found.name_id))
+            job = latest("intake.validate", found.name_id)
+        return accepted(self, job)
 
 
 class CommitBody(Strict):
@@ -212,7 +218,9 @@ class CommitBody(Strict):
 class ImportCommit(Door):
     """POST: let the good records in."""
 
-    @extend_schema(request=CommitBody, responses={202: JobOut}, operation_id="imports_commit")
+    waits = True
+
+    @extend_schema(request=CommitBody, responses={202: JobOut, 200: JobOut}, operation_id="imports_commit")
     def post(self, request: Request, import_id: str) -> Response:
         """202 with the job that commits."""
         sent = self.body(CommitBody)
@@ -221,7 +229,8 @@ class ImportCommit(Door):
             found = queries.find(import_id, actor=self.actor)
             permissions.check(self.actor, "catalogue.write", queries.scope_of(found))
             services.begin_commit(record_import=found, actor=self.actor, at=at, **sent)
-            return accepted(latest("intake.commit", found.name_id))
+            job = latest("intake.commit", found.name_id)
+        return accepted(self, job)
 
 
 class ImportReversal(Door):
@@ -295,6 +304,7 @@ def _records(rows: Sequence[ImportRecord]) -> list[dict[str, Any]]:
 class ImportRecords(Door):
     """GET: one outcome per input record, in the order of the file."""
 
+    paged = True
     query = frozenset({"outcome"})
 
     @extend_schema(
@@ -314,6 +324,7 @@ class ImportRecords(Door):
 class ImportIssues(Door):
     """GET: every issue, in the order of the file."""
 
+    paged = True
     query = frozenset({"code", "severity"})
 
     @extend_schema(

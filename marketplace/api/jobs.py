@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -55,9 +57,36 @@ def present_job(row: Job) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def accepted(job: Job) -> Response:
-    """202 with the job and where to ask for it."""
-    return Response(present_job(job), status.HTTP_202_ACCEPTED, headers={"Location": f"/v1/jobs/{job.name_id}"})
+ENDED = frozenset({"done", "dead", "cancelled"})
+LONGEST_WAIT: Final = 20.0
+PAUSE: Final = 0.2
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+
+
+def accepted(door: Door, job: Job) -> Response:
+    """202 with the job and where to ask for it; 200 when `Prefer: wait=20` (RFC 7240) saw it end. Opens own units."""
+    waited, job = awaited(door, job)
+    ended = waited is not None and job.status in ENDED
+    headers = {"Location": f"/v1/jobs/{job.name_id}"} | (waited or {})
+    return Response(present_job(job), status.HTTP_200_OK if ended else status.HTTP_202_ACCEPTED, headers=headers)
+
+
+def awaited(door: Door, job: Job) -> tuple[dict[str, str] | None, Job]:
+    """Wait as the caller prefers, at most 20 s, for a job to end; None when nothing was preferred."""
+    asked = _WAIT.search(door.request.headers.get("Prefer", ""))
+    if asked is None:
+        return None, job
+    seconds = min(float(asked.group(1)), LONGEST_WAIT)
+    until = time.monotonic() + seconds
+    while job.status not in ENDED and time.monotonic() < until:
+        _pause()
+        with unit(door.actor):
+            job = Job.objects.get(pk=job.pk)
+    return {"Preference-Applied": f"wait={seconds:.0f}"}, job
+
+
+def _pause() -> None:
+    time.sleep(PAUSE)
 
 
 def latest(kind: str, subject: str) -> Job:
@@ -75,6 +104,7 @@ def _mine(actor: Actor) -> QuerySet[Job]:
 class Jobs(Door):
     """GET: jobs of the caller's organisation."""
 
+    paged = True
     query = frozenset({"status", "kind", "subject"})
 
     @extend_schema(
@@ -98,13 +128,16 @@ class Jobs(Door):
 class JobDoor(Door):
     """GET: one job."""
 
+    waits = True
+
     @extend_schema(responses=JobOut, operation_id="jobs_read")
     def get(self, request: Request, job: str) -> Response:
-        """Status, progress, result or error."""
+        """Status, progress, result or error; `Prefer: wait=20` answers when it ends, or after 20 s."""
         with unit(self.actor):
             found = by_id(_mine(self.actor), job)
             permissions.check(self.actor, "jobs.read", Scope(found.organisation_id))
-            return Response(present_job(found))
+        waited, found = awaited(self, found)
+        return Response(present_job(found), headers=waited)
 
 
 class JobCancellation(Door):
@@ -141,6 +174,7 @@ def present_event(row: DomainEvent) -> Mapping[str, Any]:
 class Events(Door):
     """GET: what happened to the caller's things."""
 
+    paged = True
     query = frozenset({"kind", "subject"})
 
     @extend_schema(

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.models import ApiKey
+from accounts import services as accounts
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
 from licensing.catalogue import refs
@@ -61,6 +61,8 @@ def present_quote(row: Quote) -> Mapping[str, Any]:
 
 class Quotes(Door):
     """GET: the caller's quotes. POST: freeze an offer."""
+
+    paged = True
 
     @extend_schema(responses=shapes.listing(QuoteOut), operation_id="quotes_list")
     def get(self, request: Request) -> Response:
@@ -129,6 +131,7 @@ def present_orders(rows: Sequence[Order]) -> list[Mapping[str, Any]]:
 class Orders(Door):
     """GET: the caller's orders. POST: accept a quote, once."""
 
+    paged = True
     moves_money = True
 
     @extend_schema(responses=shapes.listing(OrderOut), operation_id="orders_list")
@@ -148,14 +151,17 @@ class Orders(Door):
             quote = by_id(visible(Quote.objects.all(), self.actor), sent["quote"])
             permissions.check(self.actor, "orders.place", spending(quote, self.actor))
             order = orders.place(quote=quote, idem=request.headers["Idempotency-Key"], actor=self.actor, at=at)
+            if order.created_at == at:  # placed now, not found again
+                accounts.count_spending(key_id=self.actor.key_id, amount_minor=order.total_minor)
             return Response(present_order(order, {}), status.HTTP_201_CREATED)
 
 
 def spending(quote: Quote, actor: Actor) -> Scope:
-    """Whether the quote's total fits under the key's spend cap, for the matrix."""
-    cap = ApiKey.objects.filter(pk=actor.key_id or 0).values_list("spend_cap_minor", flat=True).first()
-    over = cap is not None and quote.total_minor > cap
-    return Scope(quote.organisation_id, facts=frozenset({"over_cap"} if over else ()))
+    """Whether the quote's total fits under what is left of the key's spend cap; an accepted quote was counted then."""
+    fits = quote.status == "accepted" or accounts.room_for(
+        key_id=actor.key_id, amount_minor=quote.total_minor, currency=quote.currency
+    )
+    return Scope(quote.organisation_id, facts=frozenset(() if fits else {"over_cap"}))
 
 
 class OrderDoor(Door):
@@ -202,6 +208,7 @@ def present_payment(row: Payment) -> Mapping[str, Any]:
 class OrderPayment(Door):
     """GET: payments of an order. POST: begin to pay it."""
 
+    paged = True
     moves_money = True
 
     @extend_schema(responses=shapes.listing(PaymentOut), operation_id="payments_list")
@@ -220,7 +227,7 @@ class OrderPayment(Door):
         at = self.now()
         with unit(self.actor):
             found = by_id(visible(Order.objects.select_related("quote"), self.actor), order)
-            permissions.check(self.actor, "orders.place", spending(found.quote, self.actor))
+            permissions.check(self.actor, "orders.place", Scope(found.organisation_id))  # counted when it was placed
         made = payments.start(
             order=found, idem=request.headers["Idempotency-Key"], **sent, actor=self.actor, at=at
         )

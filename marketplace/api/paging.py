@@ -35,7 +35,7 @@ def page(
     """
     limit = limit_of(request, size)
     cursor = request.query_params.get("cursor")
-    count = rows.count() if request.query_params.get("include") == "count" else None
+    count = rows.count() if counted(request) else None
     if cursor:
         rows = rows.filter(**{f"{by.lstrip('-')}__{'lt' if by.startswith('-') else 'gt'}": _decode(cursor)})
     found = list(rows.order_by(by)[: limit + 1])
@@ -44,25 +44,27 @@ def page(
     return Page(found, _encode(getattr(found[-1], by.lstrip("-"))) if more else None, count)
 
 
-def envelope(found: Page[Any], data: Sequence[Any]) -> dict[str, Any]:
+def counted(request: Request) -> bool:
+    """Whether a count is asked for: `include=count`. Raises Refused("parameter_invalid") for another value."""
+    sent = request.query_params.get("include")
+    if sent in (None, "count"):
+        return sent is not None
+    reason = Reason("parameter_invalid", "What else to tell.", "/include", sent[:40], "count")
+    raise Refused("parameter_invalid", "include takes the value count.", [reason])
+
+
+def envelope(next_cursor: str | None, count: int | None, data: Sequence[Any]) -> dict[str, Any]:
     """The list object of every list endpoint."""
-    body: dict[str, Any] = {
-        "object": "list",
-        "data": list(data),
-        "next_cursor": found.next_cursor,
-        "has_more": found.next_cursor is not None,
-    }
-    if found.count is not None:
-        body["count"] = found.count
-    return body
+    body = {"object": "list", "data": list(data), "next_cursor": next_cursor, "has_more": next_cursor is not None}
+    return body if count is None else body | {"count": count}
 
 
-def link(request: Request, found: Page[Any]) -> dict[str, str]:
+def link(request: Request, next_cursor: str | None) -> dict[str, str]:
     """The Link header to the next page (RFC 8288), empty on the last one."""
-    if found.next_cursor is None:
+    if next_cursor is None:
         return {}
     query = request.query_params.copy()
-    query["cursor"] = found.next_cursor
+    query["cursor"] = next_cursor
     return {"Link": f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'}
 
 
@@ -70,7 +72,7 @@ def limit_of(request: Request, size: tuple[int, int] = (DEFAULT, MOST)) -> int:
     """How many rows are asked for, `size` = (default, most). Raises Refused("parameter_invalid")."""
     default, most = size
     text = request.query_params.get("limit", str(default))
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= most:
+    if len(text) <= 6 and text.isascii() and text.isdigit() and 1 <= int(text) <= most:
         return int(text)
     reason = Reason("parameter_invalid", "How many rows a page has.", "/limit", text[:40], f"1 to {most}")
     raise Refused("parameter_invalid", f"limit must be 1 to {most}.", [reason])
@@ -83,11 +85,18 @@ def _encode(key: int) -> str:
 def _decode(cursor: str) -> int:
     try:
         version, _, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        if version == "1" and 0 < int(key) < 1 << 63:
-            return int(key)
+        if version == "1":
+            return key_of(key)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
     raise bad_cursor(cursor)
+
+
+def key_of(text: str) -> int:
+    """A row's key out of a cursor. Raises ValueError for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) < 1 << 63):
+        raise ValueError("no key")
+    return int(text)
 
 
 def bad_cursor(cursor: str) -> Refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ class StrictJSON(BaseParser):
         if len(data) > LARGEST:
             raise Refused("too_large", f"A JSON body has at most {LARGEST} bytes; larger lists go through uploads.")
         try:
-            value = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+            value = json.loads(
+                data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number
+            )
             _check_text(value)
         except UnicodeError as wrong:
             raise _syntax(f"The body is not UTF-8: {wrong}.") from None
@@ -97,6 +100,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:60]} is beyond every JSON number we can keep")
+    return value
 
 
 def _check_text(value: Any) -> None:

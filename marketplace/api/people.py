@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from accounts import permissions
 from accounts import services as accounts
 from accounts.errors import Reason, Refused
-from accounts.models import ROLES, ApiKey, Organisation, User
+from accounts.models import ROLES, ApiKey, Membership, Organisation, User
 from accounts.permissions import Scope
-from accounts.unit import unit
+from accounts.unit import Actor, unit
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id
@@ -51,14 +51,16 @@ def present_organisation(row: Organisation) -> Mapping[str, Any]:
 class Organisations(Door):
     """GET: organisations the caller may see. POST: register one (operators)."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(OrganisationOut), operation_id="organisations_list")
     def get(self, request: Request) -> Response:
         """The caller's own organisation; operators and auditors see all."""
         with unit(self.actor):
-            permissions.check(self.actor, "organisation.read", Scope(self.actor.organisation_id))
+            permissions.check(self.actor, "organisation.read", permissions.listing(self.actor, "organisation"))
             rows = Organisation.objects.all()
             if self.actor.scope == "own":
-                rows = rows.filter(pk=self.actor.tenant)
+                rows = rows.filter(pk__in=permissions.own_ids(self.actor, "organisation.read"))
             return self.listed(rows, present_organisation)
 
     @extend_schema(request=OrganisationBody, responses={201: OrganisationOut}, operation_id="organisations_create")
@@ -88,8 +90,34 @@ class MemberOut(serializers.Serializer[Any]):
     role = serializers.CharField()
 
 
+def present_member(row: Membership) -> Mapping[str, Any]:
+    """The public form of a membership; person and organisation are fetched with it."""
+    return {
+        "user": row.user.name_id, "email": row.user.email, "organisation": row.organisation.name_id, "role": row.role,
+    }  # fmt: skip
+
+
+class MemberGone(serializers.Serializer[Any]):
+    """A person without a role."""
+
+    object = serializers.CharField()
+    user = serializers.CharField()
+    organisation = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+
+
 class Members(Door):
-    """POST: give a person a role in an organisation."""
+    """GET: who has which role in an organisation. POST: give a person a role in it."""
+
+    paged = True
+
+    @extend_schema(responses=shapes.listing(MemberOut), operation_id="members_list")
+    def get(self, request: Request, organisation: str) -> Response:
+        """Newest first; those who have left are not listed."""
+        with unit(self.actor):
+            found = _house(organisation, self.actor)
+            rows = Membership.objects.filter(organisation=found, ended_at__isnull=True)
+            return self.listed(rows.select_related("user", "organisation"), present_member)
 
     @extend_schema(request=MemberBody, responses={201: MemberOut}, operation_id="members_create")
     def post(self, request: Request, organisation: str) -> Response:
@@ -97,23 +125,53 @@ class Members(Door):
         sent = self.body(MemberBody)
         at = self.now()
         with unit(self.actor):
-            found = by_id(Organisation.objects.all(), organisation)
-            permissions.check(self.actor, "organisation.write", Scope(found.pk))
+            found = _house(organisation, self.actor)
             person = User.objects.filter(email__iexact=sent["email"]).first() or accounts.register_user(
                 email=sent["email"], password=sent["password"], full_name=sent["full_name"], actor=self.actor, at=at
             )
-            accounts.invite(organisation=found, user=person, role=sent["role"], actor=self.actor, at=at)
-        body = {"user": person.name_id, "email": person.email, "organisation": found.name_id, "role": sent["role"]}
-        return Response(body, status.HTTP_201_CREATED)
+            made = accounts.invite(organisation=found, user=person, role=sent["role"], actor=self.actor, at=at)
+            return Response(present_member(made), status.HTTP_201_CREATED)
+
+
+class MemberRemoval(Door):
+    """POST: end a membership."""
+
+    @extend_schema(request=None, responses=MemberGone, operation_id="members_end")
+    def post(self, request: Request, organisation: str, user: str) -> Response:
+        """Take every role of a person away; the keys that act as them are dead at once. Again changes nothing."""
+        at = self.now()
+        with unit(self.actor):
+            found = _house(organisation, self.actor)
+            person = by_id(User.objects.filter(memberships__organisation=found).distinct(), user)
+            accounts.end_membership(organisation=found, user=person, actor=self.actor, at=at)
+        return Response({"object": "member", "user": person.name_id, "organisation": found.name_id, "roles": []})
+
+
+def _house(name: str, actor: Actor) -> Organisation:
+    found = by_id(Organisation.objects.all(), name)
+    permissions.check(actor, "organisation.write", Scope(found.pk))
+    return found
+
+
+class CapBody(Strict):
+    """What may be ordered with a key over its life; orders in another currency are refused."""
+
+    amount = shapes.Whole(min_value=0)
+    currency = serializers.RegexField(r"^[a-z]{3}$")
 
 
 class KeyBody(Strict):
-    """A key to make. `scopes` are rights of the matrix, or `*`."""
+    """A key to make. `scopes` are rights of the matrix, or `*`; it acts as the member named by `email`."""
 
     organisation = serializers.CharField()
     email = serializers.EmailField()
     livemode = serializers.BooleanField(default=False)
     scopes = serializers.ListField(child=serializers.ChoiceField([*permissions.RIGHTS, "*"]), min_length=1)
+    spend_cap = CapBody(required=False, default=None, allow_null=True)
+    addresses = serializers.ListField(
+        child=serializers.IPAddressField(), required=False, default=list, max_length=100
+    )
+    expires_in_days = shapes.Whole(required=False, default=365, min_value=1, max_value=3650)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """`label` is an attribute of DRF's serializers, so it cannot be declared as one of ours."""
@@ -125,9 +183,13 @@ class KeyOut(shapes.Object):
     """A key; `secret` is shown once, at creation, and never again."""
 
     organisation = serializers.CharField()
+    user = serializers.CharField()
     prefix = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField())
     secret = serializers.CharField(allow_null=True)
+    spend_cap = shapes.Money(allow_null=True)
+    spent = shapes.Money(allow_null=True)
+    addresses = serializers.ListField(child=serializers.CharField())
     expires_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
 
@@ -137,36 +199,53 @@ class KeyOut(shapes.Object):
 
 
 def present_key(row: ApiKey, secret: str | None = None) -> Mapping[str, Any]:
-    """The public form of a key."""
+    """The public form of a key; organisation and member are fetched with it."""
+    capped = row.spend_cap_minor is not None
     return shapes.thing(row, "key") | {
-        "organisation": row.organisation.name_id, "label": row.label, "prefix": row.prefix, "scopes": row.scopes,
-        "secret": secret, "expires_at": shapes.moment(row.expires_at), "revoked_at": shapes.moment(row.revoked_at),
+        "organisation": row.organisation.name_id, "user": row.user.name_id, "label": row.label, "prefix": row.prefix,
+        "scopes": row.scopes, "secret": secret, "addresses": row.addresses,
+        "spend_cap": shapes.money(row.spend_cap_minor or 0, row.spend_currency) if capped else None,
+        "spent": shapes.money(row.spent_minor, row.spend_currency) if capped else None,
+        "expires_at": shapes.moment(row.expires_at), "revoked_at": shapes.moment(row.revoked_at),
     }  # fmt: skip
 
 
+def reach(actor: Actor, organisation: int | None, user: int | None) -> Scope:
+    """A key as the matrix sees it: whose it is, and whether it acts as the actor."""
+    mine = user is not None and user == actor.user_id
+    return Scope(organisation, facts=frozenset({"mine"} if mine else ()))
+
+
 class Keys(Door):
-    """GET: keys of the caller's organisation. POST: make one."""
+    """GET: the caller's keys; an administrator sees those of the whole organisation. POST: make one."""
+
+    paged = True
 
     @extend_schema(responses=shapes.listing(KeyOut), operation_id="keys_list")
     def get(self, request: Request) -> Response:
         """Newest first, without secrets."""
-        with unit(self.actor):
-            permissions.check(self.actor, "keys.write", Scope(self.actor.organisation_id))
-            rows = ApiKey.objects.filter(organisation_id=self.actor.tenant, livemode=self.actor.livemode)
-            return self.listed(rows.select_related("organisation"), present_key)
+        actor = self.actor
+        with unit(actor):
+            permissions.check(actor, "keys.write", reach(actor, actor.organisation_id, actor.user_id))
+            rows = ApiKey.objects.filter(organisation_id=actor.tenant, livemode=actor.livemode)
+            if not permissions.may(actor, "keys.write", Scope(actor.organisation_id)):
+                rows = rows.filter(user_id=actor.user_id or 0)
+            return self.listed(rows.select_related("organisation", "user"), present_key)
 
     @extend_schema(request=KeyBody, responses={201: KeyOut}, operation_id="keys_create")
     def post(self, request: Request) -> Response:
-        """Make a key that acts as one member."""
+        """Make a key that acts as one member; members make their own, an administrator anybody's."""
         sent = self.body(KeyBody)
         at = self.now()
+        cap = sent["spend_cap"] or {"amount": None, "currency": ""}
         with unit(self.actor):
             found = by_id(Organisation.objects.all(), sent["organisation"])
-            permissions.check(self.actor, "keys.write", Scope(found.pk))
-            member = by_member(found, sent["email"])
+            person = User.objects.filter(email__iexact=sent["email"]).first()
+            permissions.check(self.actor, "keys.write", reach(self.actor, found.pk, person.pk if person else None))
             key, secret = accounts.issue_key(
-                user=member, organisation=found, livemode=sent["livemode"], scopes=sent["scopes"],
-                label=sent["label"], actor=self.actor, at=at,
+                user=by_member(found, sent["email"]), organisation=found, livemode=sent["livemode"],
+                scopes=sent["scopes"], label=sent["label"], actor=self.actor, at=at,
+                limits=accounts.Limits(cap["amount"], cap["currency"], sent["addresses"], sent["expires_in_days"]),
             )  # fmt: skip
         return Response(present_key(key, secret), status.HTTP_201_CREATED)
 
@@ -186,18 +265,19 @@ class KeyRevocation(Door):
         """Revoke; doing it again changes nothing."""
         at = self.now()
         with unit(self.actor):
-            rows = ApiKey.objects.select_related("organisation")
+            rows = ApiKey.objects.select_related("organisation", "user")
             if self.actor.scope == "own":
                 rows = rows.filter(organisation_id=self.actor.tenant)
             found = by_id(rows, key)
-            permissions.check(self.actor, "keys.write", Scope(found.organisation_id))
+            permissions.check(self.actor, "keys.write", reach(self.actor, found.organisation_id, found.user_id))
             accounts.revoke_key(key=found, actor=self.actor, at=at)
         return Response(present_key(found))
 
 
 def by_member(organisation: Organisation, email: str) -> User:
     """The member with this address. Raises Refused("not_member")."""
-    found = User.objects.filter(email__iexact=email, memberships__organisation=organisation).first()
+    rows = User.objects.filter(memberships__organisation=organisation, memberships__ended_at__isnull=True)
+    found = rows.filter(email__iexact=email).first()
     if found is None:
         reason = Reason("not_member", "A key acts as a member.", "/email", email)
         raise Refused("not_member", f"{email} is not a member of {organisation.name}.", [reason])

@@ -11,14 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.permissions import Scope
 from accounts.unit import unit
 from licensing.delivery import links
 from licensing.delivery.models import Release, ReleaseFile
-from licensing.grants.models import Grant
+from licensing.grants import queries as grants
 from marketplace.api import shapes
 from marketplace.api.doors import Door
-from marketplace.api.find import by_id, visible
+from marketplace.api.find import by_id
 
 MANIFEST = "manifest.json"
 MOST_LINKS = 1000
@@ -55,6 +54,7 @@ def present_release(row: Release) -> Mapping[str, Any]:
 class Releases(Door):
     """GET: releases of the caller's organisation."""
 
+    paged = True
     query = frozenset({"grant"})
 
     @extend_schema(
@@ -63,10 +63,10 @@ class Releases(Door):
     def get(self, request: Request) -> Response:
         """Newest first; `grant=` chooses."""
         with unit(self.actor):
-            permissions.check(self.actor, "releases.manifest", Scope(self.actor.organisation_id))
+            permissions.check(self.actor, "releases.manifest", permissions.listing(self.actor, "grant", "release"))
             rows = links.visible(self.actor)
             if "grant" in request.query_params:
-                grant = by_id(visible(Grant.objects.all(), self.actor), request.query_params["grant"])
+                grant = by_id(grants.visible(self.actor), request.query_params["grant"])
                 rows = rows.filter(grant=grant)
             return self.listed(rows, present_release)
 
@@ -100,6 +100,8 @@ def present_file(row: ReleaseFile) -> Mapping[str, Any]:
 class ReleaseFiles(Door):
     """GET: every file of a release."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(FileOut), operation_id="releases_files")
     def get(self, request: Request, release: str) -> Response:
         """Names, sizes and hashes; not the bytes."""
@@ -119,6 +121,7 @@ class LinkOut(FileOut):
 class ReleaseLinks(Door):
     """GET: links to fetch the files of a release, 1,000 at a time."""
 
+    paged = True
     query = frozenset({"path"})
     page_size = (MOST_LINKS, MOST_LINKS)
 

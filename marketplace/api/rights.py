@@ -1,32 +1,35 @@
-"""Claims, splits, reservations and open licences: what a holder states about works."""
+"""Claims, reservations and open licences: what a holder states about works."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Max
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.errors import Reason, Refused
+from accounts.models import Organisation
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
 from licensing.catalogue import refs
 from licensing.catalogue.models import Catalogue, Imprint
 from licensing.kernel import territories as places
 from licensing.kernel.periods import Period
-from licensing.rights import licences, splits, vocabulary
+from licensing.rights import licences, vocabulary
 from licensing.rights import services as rights
-from licensing.rights.models import WHOLE, Claim, OpenLicence, Reservation, SplitVersion
+from licensing.rights.models import WHOLE, Claim, OpenLicence, Reservation
 from licensing.rights.scopes import Target
-from marketplace.api import shapes
+from marketplace.api import proposals, shapes
 from marketplace.api.catalogues import own_organisation
-from marketplace.api.doors import Door, Strict
+from marketplace.api.doors import Door, Strict, read
 from marketplace.api.find import by_id, visible
+from marketplace.api.proposals import ProposalOut
 
 
 def target_of(level: str, named: Any, actor: Actor) -> Target:
@@ -149,6 +152,8 @@ def present_claim(row: Claim) -> Mapping[str, Any]:
 class Claims(Door):
     """GET: claims of the caller's organisation. POST: declare one."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(ClaimOut), operation_id="claims_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -156,102 +161,64 @@ class Claims(Door):
             permissions.check(self.actor, "rights.read", Scope(self.actor.organisation_id))
             return self.listed(visible(Claim.objects.select_related("holder"), self.actor), present_claim)
 
-    @extend_schema(request=ClaimBody, responses={201: ClaimOut}, operation_id="claims_create")
+    @extend_schema(request=ClaimBody, responses={201: ClaimOut, 202: ProposalOut}, operation_id="claims_create")
     def post(self, request: Request) -> Response:
-        """Declare a claim; where root claims overclaim a work, a conflict is opened."""
-        sent = self.body(ClaimBody)
-        at = self.now()
+        """Declare a claim; where root claims overclaim a work, a conflict is opened. An editor proposes it (202)."""
+        return propose_or_write(self, "claims.write", ClaimBody, present_claim)
+
+
+class ClaimDoor(Door):
+    """GET: one claim."""
+
+    @extend_schema(responses=ClaimOut, operation_id="claims_read")
+    def get(self, request: Request, claim: str) -> Response:
+        """With its ETag, for If-Match where a split of it is written."""
         with unit(self.actor):
-            permissions.check(self.actor, "claims.write", Scope(self.actor.organisation_id))
-            organisation = own_organisation(self.actor)
-            parent = sent.pop("from_claim")
-            claim = rights.declare_claim(
-                organisation=organisation,
-                holder=refs.party(sent.pop("holder"), organisation_id=organisation.pk, actor=self.actor),
-                target=target_of(sent.pop("level"), sent.pop("target"), self.actor),
-                actions=actions_of(sent.pop("actions")),
-                territories=mask_of(sent.pop("territories"), "/territories"),
-                period=period_of(sent.pop("starts"), sent.pop("ends")),
-                from_claim=by_id(visible(Claim.objects.all(), self.actor), parent) if parent else None,
-                signer=sent["warranty"]["signer"], warranty=sent.pop("warranty"), **sent, actor=self.actor, at=at,
-            )  # fmt: skip
-            body = present_claim(Claim.objects.select_related("holder").get(pk=claim.pk))
-        return Response(body, status.HTTP_201_CREATED)
+            found = by_id(visible(Claim.objects.select_related("holder"), self.actor), claim)
+            permissions.check(self.actor, "rights.read", Scope(found.organisation_id))
+            return Response(present_claim(found), headers={"ETag": claim_tag(found)})
 
 
-class PartBody(Strict):
-    """One payee's part."""
-
-    party = serializers.CharField(allow_null=True)
-    ppm = shapes.Whole(min_value=1, max_value=WHOLE)
-    role = serializers.CharField(max_length=40)
+def claim_tag(claim: Claim) -> str:
+    """Changes with the state of a claim and with every version of its split."""
+    newest = claim.splits.aggregate(last=Max("number"))["last"] or 0
+    return f'"{claim.name_id}-{claim.status}-{newest}"'
 
 
-class SplitBody(Strict):
-    """Who is paid for a claim's money; the parts sum to exactly 1,000,000 ppm."""
-
-    claim = serializers.CharField()
-    parts = serializers.ListField(child=PartBody(), min_length=1, max_length=1000)
-    starts = serializers.DateField(required=False, default=None)
-    ends = serializers.DateField(required=False, default=None)
-    document = serializers.CharField(required=False, default="", allow_blank=True)
-
-
-class SplitOut(shapes.Object):
-    """A version of a split."""
-
-    claim = serializers.CharField()
-    number = serializers.IntegerField()
-    parts = PartBody(many=True)
-    frozen = serializers.BooleanField()
+def propose_or_write(
+    door: Door, act: str, reader: type[Strict], show: Callable[[Any], Mapping[str, Any]]
+) -> Response:
+    """What a holder states about works: finance writes it down, an editor proposes it."""
+    raw = door.object_body(reader)
+    with unit(door.actor):
+        permissions.check(door.actor, "claims.propose", Scope(door.actor.organisation_id))
+        subject = own_organisation(door.actor).name_id
+    return proposals.carry_out(door, act, subject=subject, payload=raw, show=show)
 
 
-def present_split(row: SplitVersion) -> Mapping[str, Any]:
-    """The public form of a split version; parts are fetched with it."""
-    parts = [
-        {"party": part.party.name_id if part.party else None, "ppm": part.ppm, "role": part.role}
-        for part in row.parts.all()
-    ]
-    return shapes.thing(row, "split") | {
-        "claim": row.claim.name_id, "number": row.number, "parts": parts, "frozen": row.frozen_at is not None,
-        "livemode": row.claim.livemode,
-    }  # fmt: skip
+def _declare(raw: Mapping[str, Any], actor: Actor, at: datetime) -> Claim:
+    sent = read(ClaimBody, raw)
+    organisation = own_organisation(actor)
+    parent = sent.pop("from_claim")
+    claim = rights.declare_claim(
+        organisation=organisation,
+        holder=refs.party(sent.pop("holder"), organisation_id=organisation.pk, actor=actor),
+        target=target_of(sent.pop("level"), sent.pop("target"), actor),
+        actions=actions_of(sent.pop("actions")),
+        territories=mask_of(sent.pop("territories"), "/territories"),
+        period=period_of(sent.pop("starts"), sent.pop("ends")),
+        from_claim=by_id(visible(Claim.objects.all(), actor), parent) if parent else None,
+        signer=sent["warranty"]["signer"], warranty=sent.pop("warranty"), **sent, actor=actor, at=at,
+    )  # fmt: skip
+    _alone("claims.write", organisation, raw, actor, at)
+    return Claim.objects.select_related("holder").get(pk=claim.pk)
 
 
-class Splits(Door):
-    """GET: splits of the caller's claims. POST: write the next version of one."""
+def _alone(act: str, organisation: Organisation, raw: Mapping[str, Any], actor: Actor, at: datetime) -> None:
+    proposals.alone(act, right="claims.write", subject=organisation.name_id, payload=raw, actor=actor, at=at)
 
-    @extend_schema(responses=shapes.listing(SplitOut), operation_id="splits_list")
-    def get(self, request: Request) -> Response:
-        """Newest first."""
-        with unit(self.actor):
-            permissions.check(self.actor, "rights.read", Scope(self.actor.organisation_id))
-            rows = SplitVersion.objects.filter(claim__in=visible(Claim.objects.all(), self.actor))
-            return self.listed(rows.select_related("claim").prefetch_related("parts__party"), present_split)
 
-    @extend_schema(request=SplitBody, responses={201: SplitOut}, operation_id="splits_create")
-    def post(self, request: Request) -> Response:
-        """Set who is paid. Refused when the parts do not sum."""
-        sent = self.body(SplitBody)
-        at = self.now()
-        with unit(self.actor):
-            claim = by_id(visible(Claim.objects.all(), self.actor), sent["claim"])
-            permissions.check(self.actor, "splits.write", Scope(claim.organisation_id, facts=frozenset({"draft"})))
-            parts = [
-                splits.Part(
-                    refs.party(part["party"], organisation_id=claim.organisation_id, actor=self.actor)
-                    if part["party"] else None,
-                    part["ppm"], part["role"],
-                )
-                for part in sent["parts"]
-            ]  # fmt: skip
-            known = rights.as_period(claim.period)
-            valid = period_of(sent["starts"] or known.start, sent["ends"] or known.end)
-            made = splits.set_split(
-                claim=claim, parts=parts, valid=valid, document=sent["document"], actor=self.actor, at=at
-            )
-            body = present_split(made)
-        return Response(body, status.HTTP_201_CREATED)
+proposals.ACTS["claims.write"] = proposals.Act("claims.write", _declare)
 
 
 class ReservationBody(Strict):
@@ -291,6 +258,8 @@ def present_reservation(row: Reservation) -> Mapping[str, Any]:
 class Reservations(Door):
     """GET: reservations of the caller's organisation. POST: make one."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(ReservationOut), operation_id="reservations_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -298,22 +267,29 @@ class Reservations(Door):
             permissions.check(self.actor, "rights.read", Scope(self.actor.organisation_id))
             return self.listed(visible(Reservation.objects.all(), self.actor), present_reservation)
 
-    @extend_schema(request=ReservationBody, responses={201: ReservationOut}, operation_id="reservations_create")
+    @extend_schema(
+        request=ReservationBody, responses={201: ReservationOut, 202: ProposalOut}, operation_id="reservations_create"
+    )
     def post(self, request: Request) -> Response:
-        """Reserve or withhold; a parent action restricts its later leaves as well."""
-        sent = self.body(ReservationBody)
-        at = self.now()
-        with unit(self.actor):
-            permissions.check(self.actor, "claims.write", Scope(self.actor.organisation_id))
-            made = rights.reserve(
-                organisation=own_organisation(self.actor), kind=sent["kind"],
-                target=target_of(sent["level"], sent["target"], self.actor),
-                actions=actions_of(sent["actions"], restricts=True),
-                territories=mask_of(sent["territories"], "/territories"),
-                period=period_of(sent["starts"], sent["ends"]), signal=sent["signal"], evidence=sent["evidence"],
-                by_author=sent["by_author"], actor=self.actor, at=at,
-            )  # fmt: skip
-        return Response(present_reservation(made), status.HTTP_201_CREATED)
+        """Reserve or withhold; a parent action restricts its later leaves as well. An editor proposes it (202)."""
+        return propose_or_write(self, "reservations.write", ReservationBody, present_reservation)
+
+
+def _reserve(raw: Mapping[str, Any], actor: Actor, at: datetime) -> Reservation:
+    sent = read(ReservationBody, raw)
+    organisation = own_organisation(actor)
+    made = rights.reserve(
+        organisation=organisation, kind=sent["kind"], target=target_of(sent["level"], sent["target"], actor),
+        actions=actions_of(sent["actions"], restricts=True),
+        territories=mask_of(sent["territories"], "/territories"),
+        period=period_of(sent["starts"], sent["ends"]), signal=sent["signal"], evidence=sent["evidence"],
+        by_author=sent["by_author"], actor=actor, at=at,
+    )  # fmt: skip
+    _alone("reservations.write", organisation, raw, actor, at)
+    return made
+
+
+proposals.ACTS["reservations.write"] = proposals.Act("claims.write", _reserve)
 
 
 class LicenceBody(Strict):
@@ -342,18 +318,29 @@ class LicenceOut(shapes.Object):
 class OpenLicences(Door):
     """POST: assert that works are under a public licence."""
 
-    @extend_schema(request=LicenceBody, responses={201: LicenceOut}, operation_id="open_licences_create")
+    @extend_schema(
+        request=LicenceBody, responses={201: LicenceOut, 202: ProposalOut}, operation_id="open_licences_create"
+    )
     def post(self, request: Request) -> Response:
-        """Assert a licence; what cannot be parsed is kept as such and clears nothing."""
-        sent = self.body(LicenceBody)
-        at = self.now()
-        with unit(self.actor):
-            permissions.check(self.actor, "claims.write", Scope(self.actor.organisation_id))
-            read = licences.normalise(sent["licence"]).columns()
-            made: OpenLicence = rights.assert_licence(
-                organisation=own_organisation(self.actor), target=target_of(sent["level"], sent["target"], self.actor),
-                sent=sent["licence"], licence=read, first_hand=sent["first_hand"],
-                layer=sent["layer"], starts=sent["starts"], source=sent["source"], actor=self.actor, at=at,
-            )  # fmt: skip
-        body = {"expression": made.expression, "grade": made.grade, "sent": made.sent}
-        return Response(shapes.thing(made, "open_licence") | body, status.HTTP_201_CREATED)
+        """Assert a licence; what cannot be parsed is kept as such and clears nothing. An editor proposes it (202)."""
+        return propose_or_write(self, "licences.write", LicenceBody, present_licence)
+
+
+def present_licence(row: OpenLicence) -> Mapping[str, Any]:
+    """The public form of an open licence."""
+    return shapes.thing(row, "open_licence") | {"expression": row.expression, "grade": row.grade, "sent": row.sent}
+
+
+def _assert_licence(raw: Mapping[str, Any], actor: Actor, at: datetime) -> OpenLicence:
+    sent = read(LicenceBody, raw)
+    organisation = own_organisation(actor)
+    made = rights.assert_licence(
+        organisation=organisation, target=target_of(sent["level"], sent["target"], actor), sent=sent["licence"],
+        licence=licences.normalise(sent["licence"]).columns(), first_hand=sent["first_hand"], layer=sent["layer"],
+        starts=sent["starts"], source=sent["source"], actor=actor, at=at,
+    )  # fmt: skip
+    _alone("licences.write", organisation, raw, actor, at)
+    return made
+
+
+proposals.ACTS["licences.write"] = proposals.Act("claims.write", _assert_licence)

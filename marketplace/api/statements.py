@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import IO, Any
 
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -28,7 +29,7 @@ from licensing.royalties.models import COLUMNS, Statement
 from marketplace.api import shapes
 from marketplace.api.books import runs, sold
 from marketplace.api.doors import Door, Strict
-from marketplace.api.find import by_id, visible
+from marketplace.api.find import by_id
 
 
 class ControlOut(serializers.Serializer[Any]):
@@ -77,12 +78,14 @@ class StatementBody(Strict):
 class Statements(Door):
     """GET: statements of the caller's payees. POST: draw up a draft."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(StatementOut), operation_id="statements_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
         with unit(self.actor):
-            permissions.check(self.actor, "statements.read", Scope(self.actor.organisation_id))
-            return self.listed(visible(Statement.objects.select_related("payee"), self.actor), present_statement)
+            permissions.check(self.actor, "statements.read", permissions.listing(self.actor, "organisation"))
+            return self.listed(_readable(self.actor), present_statement)
 
     @extend_schema(request=StatementBody, responses={201: StatementOut}, operation_id="statements_create")
     def post(self, request: Request) -> Response:
@@ -137,9 +140,17 @@ class StatementCsv(Door):
             return _sent(service.as_csv(found), "text/csv; charset=utf-8", f"{found.name_id}.csv")
 
 
+def _readable(actor: Actor) -> QuerySet[Statement]:
+    rows = Statement.objects.select_related("payee").filter(livemode=actor.livemode)
+    if actor.scope == "all":
+        return rows
+    return rows.filter(organisation_id__in=permissions.own_ids(actor, "statements.read"))
+
+
 def _find(name: str, actor: Actor) -> Statement:
-    found = by_id(visible(Statement.objects.select_related("payee"), actor), name)
-    permissions.check(actor, "statements.read", Scope(found.organisation_id))
+    found = by_id(_readable(actor), name)
+    owner = found.organisation_id
+    permissions.check(actor, "statements.read", Scope(owner, guarded=frozenset({("organisation", owner)})))
     return found
 
 

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, register_converter
 
 from marketplace.api import (
     approvals,
+    audits,
     books,
     catalogues,
     clearances,
@@ -15,10 +16,12 @@ from marketplace.api import (
     jobs,
     orders,
     people,
+    proposals,
     reasons,
     releases,
     rights,
     schema,
+    splits,
     statements,
     terms,
     uses,
@@ -48,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     # Who
     path("organisations", people.Organisations.as_view()),
     path("organisations/<id:organisation>/members", people.Members.as_view()),
+    path("organisations/<id:organisation>/members/<id:user>:end", people.MemberRemoval.as_view()),
     path("keys", people.Keys.as_view()),
     path("keys/<id:key>:revoke", people.KeyRevocation.as_view()),
     # What there is
@@ -66,12 +70,19 @@ urlpatterns: list[URLPattern] = [
     path("uploads/<id:upload>/parts/<int:number>", imports.UploadPartDoor.as_view()),
     # Rights and terms
     path("claims", rights.Claims.as_view()),
-    path("splits", rights.Splits.as_view()),
+    path("claims/<id:claim>", rights.ClaimDoor.as_view()),
+    path("splits", splits.Splits.as_view()),
+    path("splits/<id:split>", splits.SplitDoor.as_view()),
     path("reservations", rights.Reservations.as_view()),
     path("open_licences", rights.OpenLicences.as_view()),
     path("terms", terms.TermsList.as_view()),
+    path("terms/<id:terms_id>", terms.TermsDoor.as_view()),
     path("terms/<id:terms_id>:publish", terms.TermsPublication.as_view()),
     path("terms/<id:terms_id>/assignments", terms.TermsAssignments.as_view()),
+    path("proposals", proposals.Proposals.as_view()),
+    path("proposals/<id:proposal>", proposals.ProposalDoor.as_view()),
+    path("proposals/<id:proposal>:approve", proposals.ProposalApproval.as_view()),
+    path("proposals/<id:proposal>:reject", proposals.ProposalRejection.as_view()),
     # Asking
     path("works", works.Works.as_view()),
     path("works:batch_get", works.WorkBatch.as_view()),
@@ -115,6 +126,8 @@ urlpatterns: list[URLPattern] = [
     path("ledger/trial_balance", books.TrialBalance.as_view()),
     path("ledger/entries", books.LedgerEntries.as_view()),
     path("ledger/verification", books.Verification.as_view()),
+    path("audit", audits.Audit.as_view()),
+    path("audit/verification", audits.AuditVerification.as_view()),
     path("fees", books.Fees.as_view()),
     path("reasons", reasons.Reasons.as_view()),
     # What goes on

@@ -78,6 +78,8 @@ def present_use(row: UseProfile) -> Mapping[str, Any]:
 class Uses(Door):
     """GET: the caller's use profiles. POST: declare one."""
 
+    paged = True
+
     @extend_schema(responses=shapes.listing(UseOut), operation_id="uses_list")
     def get(self, request: Request) -> Response:
         """Newest first."""
@@ -161,6 +163,8 @@ def present_bundle(row: Bundle) -> Mapping[str, Any]:
 
 class Bundles(Door):
     """GET: the caller's bundles. POST: select works."""
+
+    paged = True
 
     @extend_schema(responses=shapes.listing(BundleOut), operation_id="bundles_list")
     def get(self, request: Request) -> Response:

@@ -133,8 +133,10 @@ class FoundOut(serializers.Serializer[Any]):
 
 
 class Works(Door):
-    """GET: works the caller may know of."""
+    """GET: works the caller may know of; without a key the live ones."""
 
+    public = True
+    paged = True
     query = frozenset({"q", "with_content", *FILTERS})
 
     @extend_schema(
@@ -154,7 +156,7 @@ class Works(Door):
             languages=chosen["languages"], forms=chosen["forms"], catalogues=chosen["catalogues"],
             organisations=chosen["organisations"], imprints=chosen["imprints"],
         )  # fmt: skip
-        counted = request.query_params.get("include") == "count"
+        counted = paging.counted(request)
         with unit(self.actor):
             permissions.check(self.actor, "public.read", Scope())
             found = search.find(
@@ -170,7 +172,7 @@ class Works(Door):
                 name: [{"value": value, "count": times} for value, times in rows] for name, rows in found.facets.items()
             }
             body |= {"count": found.total, "capped": found.capped, "facets": facets, "size": dict(found.size)}
-        return Response(body)
+        return Response(body, headers=paging.link(request, body["next_cursor"]))
 
 
 def _after(request: Request) -> UUID | None:
@@ -193,6 +195,8 @@ def _flag(request: Request, name: str) -> bool:
 
 class WorkDoor(Door):
     """GET: one work by its id or by a name of the world: isbn:, doi:, own:."""
+
+    public = True
 
     @extend_schema(responses=WorkOut, operation_id="works_read")
     def get(self, request: Request, work: str) -> Response:
@@ -223,6 +227,8 @@ class BatchOut(serializers.Serializer[Any]):
 
 class WorkBatch(Door):
     """POST: up to 1,000 works at once."""
+
+    public = True
 
     @extend_schema(request=BatchBody, responses=BatchOut, operation_id="works_batch_get")
     def post(self, request: Request) -> Response:

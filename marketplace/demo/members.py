@@ -121,10 +121,13 @@ def _works(secret: str) -> bool:
 
 
 def join(operator: Client, who: Mapping[str, Any], ring: KeyRing) -> dict[str, Client]:
-    """Register an organisation with its members over REST where missing; returns role -> a client with its key."""
+    """Register an organisation with its members over REST where missing; returns role -> a client with its key.
+
+    A role is played by whoever has the fewest: what one proposes, another person must agree to.
+    """
     organisation = _organisation(operator, who["organisation"])
     clients: dict[str, Client] = {}
-    for member in who["members"]:
+    for member in sorted(who["members"], key=lambda member: len(member["roles"])):
         email = str(member["email"])
         ring.introduce(member, who["organisation"]["name"])
         for role in member["roles"]:

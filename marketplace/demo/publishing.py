@@ -62,7 +62,8 @@ def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
 
 
 def state_rights(editor: Client, finance: Client, publisher: Publisher) -> dict[str, int]:
-    """Declare everything of rights.json, each by whom the house trusts with it; returns how many of each.
+    """State everything of rights.json: splits and terms by the editor, agreed to by finance, the second person; claims,
+    reservations and licences by finance, which may declare them alone. Returns how many of each.
 
     Every request carries a key made of what it says: after a run that was broken off here the next one goes on.
     """
@@ -70,8 +71,8 @@ def state_rights(editor: Client, finance: Client, publisher: Publisher) -> dict[
     slug = rights["catalogue"]["slug"]
     claims = [_claim(finance, claim, slug) for claim in rights["claims"]]
     for split in rights["splits"]:
-        finance.once("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]})
-    terms = {offer["key"]: _terms(finance, offer) for offer in rights["terms"]}
+        _agreed(finance, editor.once("/v1/splits", {"claim": claims[split["claim"]], "parts": split["parts"]}))
+    terms = {offer["key"]: _terms(editor, finance, offer) for offer in rights["terms"]}
     for assignment in rights["assignments"]:
         body = {"level": assignment["level"], "target": work_ref(assignment["target"], assignment["level"])}
         finance.once(f"/v1/terms/{terms[assignment['terms']]}/assignments", body)
@@ -97,11 +98,17 @@ def _claim(client: Client, claim: Mapping[str, Any], slug: str) -> str:
     return str(client.once("/v1/claims", body)["id"])
 
 
-def _terms(client: Client, offer: Mapping[str, Any]) -> str:
+def _terms(editor: Client, finance: Client, offer: Mapping[str, Any]) -> str:
     body = {key: value for key, value in offer.items() if key not in TERMS_META}
-    made = client.once("/v1/terms", {"key": offer["key"], "body": body})
-    client.once(f"/v1/terms/{made['id']}:publish")
+    made = editor.once("/v1/terms", {"key": offer["key"], "body": body})
+    _agreed(finance, editor.once(f"/v1/terms/{made['id']}:publish"))
     return str(made["id"])
+
+
+def _agreed(second: Client, proposal: Mapping[str, Any]) -> None:
+    """The second person agrees to what was proposed, and it is done."""
+    if proposal["object"] == "proposal":
+        second.once(f"/v1/proposals/{proposal['id']}:approve")
 
 
 def _reserve(client: Client, reservation: Mapping[str, Any]) -> None:

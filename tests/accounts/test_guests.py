@@ -1,0 +1,142 @@
+"""Rights on one thing of another organisation: seen exactly there, until a day, without a query per row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from guardian.utils import get_user_obj_perms_model
+
+from accounts import guests, identity
+from accounts.base import Named
+from accounts.errors import Refused
+from accounts.models import AuditRow
+from accounts.unit import SYSTEM, unit
+from licensing.catalogue.models import Catalogue
+from licensing.royalties import statements
+from tests import cast as casting
+from tests import scenario
+from tests.cast import AT, Cast, Person
+
+pytestmark = pytest.mark.django_db
+
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return casting.hire("rival", "stranger")
+
+
+def another(shelf: Catalogue, slug: str) -> Catalogue:
+    with unit(SYSTEM):
+        return Catalogue.objects.create(
+            public_id=identity.fresh(AT), created_at=AT, organisation_id=shelf.organisation_id, livemode=False,
+            slug=slug, name=slug, role_of_sender="owner",
+        )  # fmt: skip
+
+
+def let_in(person: Person, thing: Named, permission: str, *, days: int = 30) -> None:
+    assert person.user is not None
+    at = scenario.now()
+    guests.invite(
+        thing=thing, user=person.user, permission=permission, until=at + timedelta(days=days), actor=SYSTEM, at=at
+    )
+
+
+def ids(person: Person, path: str) -> list[str]:
+    answer = person.get(path)
+    assert answer.status == 200, answer.content
+    return [row["id"] for row in answer.json["data"]]
+
+
+def test_an_agent_sees_exactly_the_catalogue_given(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    other = another(of.catalogue, "other")
+    agent = cast.rival
+    assert ids(agent, "catalogues") == []
+    let_in(agent, of.catalogue, "view_catalogue")
+    assert ids(agent, "catalogues") == [of.catalogue.name_id]
+    assert agent.post(f"catalogues/{of.catalogue.name_id}/assets", {}).status == 404
+    assert agent.post(f"catalogues/{other.name_id}/assets", {}).status == 404
+    assert agent.get("statements").json["data"] == []
+    assert agent.get("claims").json["data"] == []
+
+
+def test_a_right_ends_on_its_day_and_when_it_is_taken(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    agent = cast.rival
+    assert agent.user is not None
+    let_in(agent, of.catalogue, "view_catalogue", days=-1)
+    assert ids(agent, "catalogues") == []
+    let_in(agent, of.catalogue, "view_catalogue")
+    assert ids(agent, "catalogues") == [of.catalogue.name_id]
+    guests.end(thing=of.catalogue, user=agent.user, actor=SYSTEM, at=AT)
+    guests.end(thing=of.catalogue, user=agent.user, actor=SYSTEM, at=AT)
+    assert ids(agent, "catalogues") == []
+    with unit(SYSTEM):
+        acts = list(AuditRow.objects.filter(subject=of.catalogue.name_id).order_by("id").values_list("act", flat=True))
+    assert acts[-3:] == ["guest.invited", "guest.invited", "guest.ended"]
+
+
+def test_a_guest_needs_the_scope_of_the_key_too(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    assert cast.rival.user is not None
+    assert cast.rival.organisation is not None
+    let_in(cast.rival, of.catalogue, "view_catalogue")
+    narrow = casting.keyed(cast.rival.user, cast.rival.organisation, scopes=("statements.read",))
+    assert narrow.get("catalogues").code == "scope_missing"
+
+
+def test_an_outside_auditor_reads_the_statements_of_one_organisation(cast: Cast) -> None:
+    of, at = scenario.publisher(works=1), scenario.now()
+    made = statements.draft(
+        payee=of.parties[0], currency="usd", starts=at.date(), ends=at.date() + timedelta(days=1), actor=of.actor, at=at
+    )
+    outside = cast.stranger
+    assert outside.get("statements").status == 404
+    let_in(outside, of.organisation, "view_organisation")
+    assert ids(outside, "statements") == [made.name_id]
+    assert outside.get(f"statements/{made.name_id}.csv").status == 200
+    assert of.organisation.name_id in ids(outside, "organisations")
+    assert outside.post("statements", {"payee": of.parties[0].name_id, "currency": "usd"}).status == 404
+    assert cast.rival.get(f"statements/{made.name_id}").status == 404
+
+
+def test_a_grant_and_its_releases_are_shown_to_whom_it_was_given(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    grant = scenario.granted(of)
+    outside = cast.rival
+    assert outside.get(f"grants/{grant.name_id}").status == 404
+    let_in(outside, grant, "view_grant")
+    assert ids(outside, "grants") == [grant.name_id]
+    assert outside.get(f"grants/{grant.name_id}/certificate").status == 200
+    assert len(outside.get(f"grants/{grant.name_id}/works").json["data"]) == 1
+    assert outside.get("releases").json["data"] == []
+
+
+def test_what_nobody_can_be_given_is_refused(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    for permission in ("delete_catalogue", "view_grant", "nonsense"):
+        with pytest.raises(Refused) as refused:
+            let_in(cast.rival, of.catalogue, permission)
+        assert refused.value.code == "permission_unknown"
+    table = get_user_obj_perms_model(Catalogue)
+    with unit(SYSTEM):
+        assert not table.objects.exists()
+
+
+def test_a_guest_of_many_asks_as_often_as_a_guest_of_one(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    let_in(cast.rival, of.catalogue, "view_catalogue")
+
+    def asked() -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            rows = len(ids(cast.rival, "catalogues?limit=100"))
+        return rows, len(queries)
+
+    one = asked()
+    for number in range(20):
+        let_in(cast.rival, another(of.catalogue, f"c{number}"), "view_catalogue")
+    assert asked() == (21, one[1])
