@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.sessions import middleware
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
 
 from accounts import services as accounts
 from accounts import unit as units
 from accounts.models import Organisation, User
 from accounts.unit import SYSTEM, Actor
+from marketplace import second_factor
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 ANONYMOUS = Actor("anonymous", roles=frozenset({"anonymous"}))
 MACHINES = ("/v1/", "/hooks/", "/.well-known/", "/livez", "/readyz", "/status/", "/files/")
 """Doors for machines: they find out who asks themselves and open their own units."""
+SIGN_IN = ("/accounts/", "/language")
+"""Pages a person without a second factor still gets, to set one up or to leave."""
 OWN_UNITS = ("/certificates",)
 """Pages that look into both modes, so that no unit of one mode may be open around them."""
 
@@ -56,6 +60,8 @@ class UnitMiddleware:
         actor = identify(request)
         if request.path.startswith(OWN_UNITS):
             return self.get_response(request)
+        if not request.path.startswith(SIGN_IN) and second_factor.missing(request.user, actor):
+            return HttpResponseRedirect(reverse("mfa_activate_totp"))
         try:
             with units.unit(actor):
                 response = self.get_response(request)
