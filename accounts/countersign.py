@@ -42,18 +42,25 @@ def propose(
         raise Refused("person_needed", "Only a person can propose an act that needs two people.")
     digest = _digest(payload)
     with unit(actor):
-        open_one = Countersign.objects.select_for_update().filter(
+        open_ones = Countersign.objects.select_for_update().filter(
             right=right, subject=subject, payload_hash=digest, status__in=("proposed", "approved")
-        ).first()  # fmt: skip
+        )
+        open_one = open_ones.first()
         if open_one is not None and open_one.expires_at > at:
             return open_one
         if open_one is not None:
             states.advance(open_one, "expired", actor=actor, at=at)
-        made = Countersign.objects.create(
-            public_id=fresh(at), created_at=at, organisation_id=actor.organisation_id, livemode=actor.livemode,
-            right=right, subject=subject, payload=dict(payload), payload_hash=digest, proposer_id=actor.user_id,
-            reason=reason, expires_at=at + NEEDED[right],
+        # Unique while it is open: who proposes the same at the same moment gets the one that came first.
+        made, new = open_ones.get_or_create(
+            defaults={
+                "public_id": fresh(at), "created_at": at, "organisation_id": actor.organisation_id,
+                "livemode": actor.livemode, "right": right, "subject": subject, "payload": dict(payload),
+                "payload_hash": digest, "proposer_id": actor.user_id, "reason": reason,
+                "expires_at": at + NEEDED[right],
+            }
         )  # fmt: skip
+        if not new:
+            return made
         audit.record(
             actor=actor, act="countersign.proposed", subject=made.name_id, at=at,
             after={"right": right, "about": subject, "payload_sha256": digest},

@@ -92,6 +92,7 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "keys.write": _row(
         (("developer", *PUBLISHERS), own_mine), (("developer_admin",), own), (("operator",), everyone)
     ),
+    "guests.write": _row((("developer_admin", "publisher_finance"), own), (("operator",), everyone)),
     "organisation.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
     "organisation.write": _row((("developer_admin",), own), (("operator",), everyone)),
 }

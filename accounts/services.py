@@ -16,7 +16,7 @@ from accounts import audit, guests
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import KIND_OF_ROLE, ROLES, ApiKey, Membership, Organisation, User
-from accounts.unit import Actor, unit
+from accounts.unit import Actor, now, unit
 
 KINDS = ("rights_holder", "licensee", "operator")
 SECOND_FACTOR = frozenset({"publisher_finance", "operator"})
@@ -226,11 +226,12 @@ def actor_of_user(*, user: User, organisation: Organisation | None, livemode: bo
     """The actor a signed-in person is, in one of their organisations (default: the first joined)."""
     members = Membership.objects.filter(user=user, ended_at__isnull=True, organisation__ended_at__isnull=True)
     members = members.select_related("organisation").order_by("id")
+    guest_of = guests.held(user_id=user.pk, at=now())
     first = members.filter(organisation=organisation).first() if organisation else members.first()
     if first is None:
-        return Actor(user.name_id, None, livemode, frozenset(), None, user.pk)
+        return Actor(user.name_id, None, livemode, frozenset(), None, user.pk, None, "own", guest_of)
     roles = _roles(user.pk, first.organisation)
-    return Actor(user.name_id, first.organisation_id, livemode, roles, None, user.pk, None, _reach(roles))
+    return Actor(user.name_id, first.organisation_id, livemode, roles, None, user.pk, None, _reach(roles), guest_of)
 
 
 def _reach(roles: frozenset[str]) -> Literal["own", "all"]:

@@ -16,7 +16,6 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.errors import Reason, Refused
-from accounts.permissions import Scope
 from accounts.unit import unit
 from licensing.catalogue import queries as catalogues
 from licensing.intake import queries, services, uploads
@@ -25,7 +24,7 @@ from licensing.intake.plan import OUTCOMES
 from licensing.intake.sniff import FORMATS
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
-from marketplace.api.find import by_id, visible
+from marketplace.api.find import by_id
 from marketplace.api.jobs import JobOut, accepted, latest
 from marketplace.api.parsers import Raw, spool
 
@@ -149,8 +148,9 @@ class UploadPartDoor(Door):
     def put(self, request: Request, upload: str, number: int) -> Response:
         """Bytes as they are, in any order, as often as needed; Content-Digest (RFC 9530) is checked when sent."""
         with unit(self.actor):
-            found = by_id(visible(Upload.objects.all(), self.actor), upload)
-            permissions.check(self.actor, "catalogue.write", Scope(found.organisation_id))
+            mine = queries.visible(self.actor)
+            found = by_id(Upload.objects.filter(pk__in=mine.order_by().values("upload_id")), upload)
+            permissions.check(self.actor, "catalogue.write", queries.scope_of(mine.filter(upload=found)[0]))
         expected = digest_of(request)
         with spool(request, at_most=uploads.LARGEST_PART) as file:
             part = uploads.put_part(

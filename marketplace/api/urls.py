@@ -12,6 +12,7 @@ from marketplace.api import (
     clearances,
     downloads,
     grants,
+    guests,
     imports,
     jobs,
     orders,
@@ -54,6 +55,8 @@ urlpatterns: list[URLPattern] = [
     path("organisations/<id:organisation>/members/<id:user>:end", people.MemberRemoval.as_view()),
     path("keys", people.Keys.as_view()),
     path("keys/<id:key>:revoke", people.KeyRevocation.as_view()),
+    path("guests", guests.Guests.as_view()),
+    path("guests:end", guests.GuestEnd.as_view()),
     # What there is
     path("parties", catalogues.Parties.as_view()),
     path("catalogues", catalogues.Catalogues.as_view()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -114,6 +115,39 @@ def test_a_grant_and_its_releases_are_shown_to_whom_it_was_given(cast: Cast) -> 
     assert outside.get(f"grants/{grant.name_id}/certificate").status == 200
     assert len(outside.get(f"grants/{grant.name_id}/works").json["data"]) == 1
     assert outside.get("releases").json["data"] == []
+
+
+def test_the_owner_lets_guests_in_and_out_over_rest(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    finance, agent = casting.person("publisher_finance", of.organisation), cast.rival
+    assert agent.user is not None
+    sent = {"thing": of.catalogue.name_id, "email": agent.user.email}
+    until = {"permission": "view_catalogue", "until": "2099-01-01T00:00:00Z"}
+    assert agent.post("guests", sent | until).status == 404
+    made = finance.post("guests", sent | until)
+    assert (made.status, made.json["rights"]) == (201, ["catalogue.read"])
+    assert ids(agent, "catalogues") == [of.catalogue.name_id]
+    over = finance.post("guests", sent | until | {"until": "2020-01-01T00:00:00Z"})
+    assert over.pointers == {"/until": "field_invalid"}
+    assert finance.post("guests", sent | until | {"permission": "view_grant"}).code == "permission_unknown"
+    assert finance.post("guests", sent | until | {"thing": of.works[0].name_id}).status == 404
+    assert finance.post("guests", sent | until | {"email": "nobody@example.org"}).status == 404
+    assert finance.post("guests:end", sent).status == 200
+    assert ids(agent, "catalogues") == []
+
+
+def test_an_agent_who_may_change_a_catalogue_brings_a_file_in(cast: Cast) -> None:
+    of, agent = scenario.publisher(works=1), cast.rival
+    let_in(agent, of.catalogue, "change_catalogue")
+    data = b"own_id,title\nW-9,Nine\n"
+    sent = {"catalogue": of.catalogue.name_id, "filename": "a.csv", "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
+    opened = agent.post("imports", sent)
+    assert opened.status == 201
+    part = opened.json["parts"][0]["url"].removeprefix("http://testserver")
+    assert agent.send("PUT", part, data, content_type="application/octet-stream").status == 200
+    assert cast.stranger.send("PUT", part, data, content_type="application/octet-stream").status == 404
+    assert ids(agent, "imports") == [opened.json["id"]]
 
 
 def test_what_nobody_can_be_given_is_refused(cast: Cast) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from django.db import transaction
 
 from accounts import countersign, identity
@@ -167,7 +168,7 @@ def bodies(
 
 
 NAMES_OTHERS = {"imports", "splits", "clearances", "quotes", "orders", "reservations", "open_licences",
-                "claims", "statements", "allocations/explain"}  # fmt: skip
+                "claims", "statements", "guests", "guests:end", "allocations/explain"}  # fmt: skip
 """Doors to which the bodies above name things of the world's organisations: closed to foreign ones."""
 
 
@@ -190,6 +191,11 @@ def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> t
     body = world.bodies.get(row.route)
     if row.route == "keys" and person.organisation is not None and person.user is not None:
         body = {"organisation": person.organisation.name_id, "email": person.user.email, "scopes": ["clear"]}
+    if row.route.startswith("guests"):
+        thing = world.things["holder" if name == "rival" else side_of(name)]["organisation"]
+        body = {"thing": thing, "email": world.people["stranger"].user.email} | (  # type: ignore[union-attr]  # a person
+            {"permission": "view_organisation", "until": "2099-01-01T00:00:00Z"} if row.route == "guests" else {}
+        )
     path = world.path(row.route, side_of(name), missing=missing)
     if row.route.startswith("keys/<") and name not in ("stranger", "rival") and person.key and not missing:
         path = f"keys/{person.key.name_id}:revoke"  # members end their own keys
@@ -226,6 +232,7 @@ def test_every_right_of_a_row_exists_and_agrees_with_the_table() -> None:
             assert set(row.who) <= held, row
 
 
+@pytest.mark.timeout(400)  # a thousand requests: minutes on a machine that does other things as well
 def test_every_role_meets_what_the_matrix_says(cast: Cast) -> None:
     world = build(cast)
     wrong = []
@@ -259,6 +266,7 @@ def test_what_does_not_exist_is_not_found_by_anybody(cast: Cast) -> None:
 
 READ_BY_POST = {"works:batch_get", "certificates:verify"}
 NOTHING_NEW = {
+    "guests:end",  # nobody is a guest
     "terms/<id:terms_id>:publish", "terms/<id:terms_id>/assignments",  # published and assigned already
     "uploads/<id:upload>/parts/<int:number>",  # bytes of an import; what becomes of them is in the log
 }  # fmt: skip

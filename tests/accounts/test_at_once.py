@@ -1,9 +1,12 @@
-"""A spend cap holds when orders are placed in parallel."""
+"""In parallel: a spend cap holds, and the same proposal is one."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from accounts import countersign
 from accounts import services as accounts
-from accounts.models import ApiKey
+from accounts.models import ApiKey, AuditRow
 from accounts.unit import SYSTEM, unit
 from tests import cast as casting
 from tests.accounts.test_idempotency import at_once
@@ -30,3 +33,12 @@ def test_orders_in_parallel_are_counted_one_after_the_other(committed: Committed
     assert at_once(8, order).count(True) == 3
     with unit(SYSTEM):
         assert ApiKey.objects.get(pk=key.pk).spent_minor == 900
+
+
+def test_the_same_proposal_from_many_threads_is_one(committed: Committed) -> None:
+    person = casting.hire("publisher").publisher
+    asked: dict[str, Any] = {"right": "splits.write", "subject": "clm_1", "payload": {"a": 1}, "reason": ""}
+    found = at_once(6, lambda _: countersign.propose(**asked, actor=person.actor, at=AT).pk)
+    assert len(set(found)) == 1
+    with unit(SYSTEM):
+        assert AuditRow.objects.filter(act="countersign.proposed").count() == 1
