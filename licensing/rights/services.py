@@ -41,9 +41,7 @@ def declare_claim(
     """
     target.check(organisation, actor.livemode, lists=True)
     problems = _claim_problems(basis, author_consent, control_ppm, actions, territories, warranty, signer)
-    if not document.strip() and standing.foreign(organisation.pk, target):
-        missing = "the document this right comes from"
-        problems.append(Reason("claim_incomplete", "Somebody else entered this work.", "/document", "", missing))
+    problems += _undocumented(organisation, target, document)
     if from_claim is not None:
         problems += _beyond(from_claim, control_ppm, actions, territories, period)
     if problems:
@@ -58,17 +56,30 @@ def declare_claim(
             territories=territories, period=as_range(period), **target.columns(),
         )  # fmt: skip
         ClaimWork.objects.bulk_create([ClaimWork(claim=claim, work=work) for work in target.works], batch_size=5000)
-        audit.record(
-            actor=actor, act="claim.declared", subject=claim.name_id, at=at, organisation_id=organisation.pk,
-            after={"holder": holder.name_id, "basis": basis, "ppm": control_ppm, "author_consent": author_consent},
-        )  # fmt: skip
-        events.emit(
-            "claim.declared", claim.name_id, actor=actor, at=at, organisation_id=organisation.pk,
-            livemode=actor.livemode,
-        )  # fmt: skip
+        _say_declared(claim, actor, at)
         if claim.kind == "root":
             conflicts.open_where_overclaimed(claim=claim, actor=actor, at=at)
     return claim
+
+
+def _say_declared(claim: Claim, actor: Actor, at: datetime) -> None:
+    after = {"holder": claim.holder.name_id, "basis": claim.basis, "ppm": claim.control_ppm}
+    after |= {"author_consent": claim.author_consent}
+    audit.record(
+        actor=actor, act="claim.declared", subject=claim.name_id, at=at, organisation_id=claim.organisation_id,
+        after=after,
+    )  # fmt: skip
+    events.emit(
+        "claim.declared", claim.name_id, actor=actor, at=at, organisation_id=claim.organisation_id,
+        livemode=claim.livemode,
+    )  # fmt: skip
+
+
+def _undocumented(organisation: Organisation, target: Target, document: str) -> list[Reason]:
+    if document.strip() or not standing.foreign(organisation.pk, target):
+        return []
+    missing = "the document this right comes from"
+    return [Reason("claim_incomplete", "Somebody else entered this work.", "/document", "", missing)]
 
 
 def _claim_problems(

@@ -195,6 +195,11 @@ def _terms(world: World) -> None:
             currency=rng.choice(["usd"] * 7 + ["eur"]),
             body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
         )  # fmt: skip
+    _assign(world, owner, terms)
+
+
+def _assign(world: World, owner: Organisation, terms: r.Terms) -> None:
+    rng = world.rng
     for catalogue in world.catalogues if world.calm else ():
         r.TermsAssignment.objects.create(
             **world.tenant(owner), level="catalogue", catalogue=catalogue, terms=terms, extends=True, created_at=AT
