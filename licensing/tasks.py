@@ -11,6 +11,7 @@ from licensing.jobs import tasks as jobs_tasks
 from licensing.jobs import worker
 from licensing.orders import tasks as orders_tasks
 from licensing.payments import tasks as payments_tasks
+from licensing.rights import tasks as rights_tasks
 from licensing.royalties import tasks as royalties_tasks
 
 #: What registers handlers, and the worker with the one Celery task.
@@ -24,5 +25,6 @@ MODULES = (
     jobs_tasks,
     orders_tasks,
     payments_tasks,
+    rights_tasks,
     royalties_tasks,
 )

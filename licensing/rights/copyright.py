@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
+from django.db import connection
 from django.db.models import Q
 
 from accounts import audit
@@ -60,8 +61,32 @@ def refresh(*, works: Sequence[Work], at: datetime) -> None:
         _refresh(works[start : start + BATCH], at)
 
 
-def _refresh(works: Sequence[Work], at: datetime) -> None:
+# Terms end with a year: what was computed in an earlier one, or by an earlier table, is computed again.
+OVERDUE = """
+SELECT s.work_id FROM licensing_copyrightstatus s
+WHERE s.rule_version <> %(version)s OR s.computed_at < %(year)s ORDER BY s.work_id LIMIT %(batch)s
+"""
+
+
+def catch_up(*, actor: Actor, at: datetime) -> int:
+    """Recompute what a year's end has freed, and what an earlier table of rules has said; returns how many works."""
+    done = 0
+    while True:
+        with unit(actor), connection.cursor() as cursor:
+            year = at.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+            cursor.execute(OVERDUE, {"version": rules.VERSION, "year": year, "batch": BATCH})
+            keys = [key for (key,) in cursor.fetchall()]
+            _refresh(list(Work.objects.filter(pk__in=keys)), at, keep=True)
+        done += len(keys)
+        if len(keys) < BATCH:
+            return done
+
+
+def _refresh(works: Sequence[Work], at: datetime, *, keep: bool = False) -> None:
+    """`keep`: no fact is new, so an answer that is still the same has held since its day."""
     keys = [work.pk for work in works]
+    earlier = CopyrightStatus.objects.filter(work__in=keys, rule_version=rules.VERSION) if keep else ()
+    since = {(row.work_id, row.public_domain, row.unknown): row.on_date for row in earlier}
     people = _people(keys)
     translated = set(
         WorkRelation.objects.filter(work__in=keys, kind="translation_of").values_list("work_id", flat=True)
@@ -81,7 +106,8 @@ def _refresh(works: Sequence[Work], at: datetime) -> None:
                 free_from={place: day.isoformat() for place, day in found.free_from.items()},
                 facts={"complete": evidence.complete, "people": len(evidence.people), "published": str(interval),
                        "country": country, "form": work.form},
-                rule_version=rules.VERSION, on_date=at.date(), computed_at=at,
+                rule_version=rules.VERSION, computed_at=at,
+                on_date=since.get((work.pk, found.public_domain, found.unknown), at.date()),
             )
         )  # fmt: skip
     CopyrightStatus.objects.bulk_create(
