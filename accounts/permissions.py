@@ -70,6 +70,7 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "rights.read": _row((HOUSE, everyone), (PUBLISHERS, own)),
     "claims.propose": _row((PUBLISHERS, own)),
     "claims.write": _row((("publisher_finance",), own)),
+    "claims.verify": _row((("operator",), everyone)),
     "splits.propose": _row((PUBLISHERS, own)),
     "splits.write": _row((("publisher_finance",), own)),
     "proposals.decide": _row((("publisher_finance",), own)),

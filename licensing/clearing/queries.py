@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from django.db import connection
 
 from accounts.unit import Actor
-from licensing.clearing.boxes import END, Box
-from licensing.clearing.models import Clearance, Decision
-from licensing.kernel import territories
+from licensing.catalogue.models import Work
+from licensing.clearing.boxes import BEGINNING, END, Box
+from licensing.clearing.models import Clearance, ClearanceFit, Decision
+from licensing.clearing.premises import Premise
+from licensing.clearing.reasons import CODES
+from licensing.kernel import ids, territories
 from licensing.rights import vocabulary
 from licensing.rights.models import TermsVersion
 
@@ -47,11 +51,22 @@ def cells(boxes: Sequence[Box]) -> list[dict[str, Any]]:
         {
             "actions": vocabulary.names(box.actions),
             "territories": territories.codes(box.territories),
-            "from": box.start,
-            "until": None if box.end >= END else box.end,
+            "from": None if box.start == BEGINNING else date.fromordinal(box.start).isoformat(),
+            "until": None if box.end >= END else date.fromordinal(box.end).isoformat(),
         }
         for box in boxes
     ]
+
+
+def premises(found: Sequence[Premise]) -> list[dict[str, Any]]:
+    """Premises as people read them: cells instead of regions, null for what holds everywhere."""
+    return [
+        {
+            "route": one.route, "premise": one.premise, "satisfied": one.satisfied, "row": one.row or None,
+            "against": list(one.against), "cells": None if one.region is None else cells([one.region])[0],
+        }
+        for one in found
+    ]  # fmt: skip
 
 
 def works(clearance: Clearance, *, limit: int | None = None) -> list[dict[str, Any]]:
@@ -59,12 +74,14 @@ def works(clearance: Clearance, *, limit: int | None = None) -> list[dict[str, A
     rows = Decision.objects.filter(clearance=clearance).select_related("work").order_by("work__public_id")
     decisions = list(rows if limit is None else rows[:limit])
     terms = version_names({version for row in decisions for version in row.versions})
+    fits = ClearanceFit.objects.filter(clearance=clearance, number__in={row.fit for row in decisions})
+    where = {found.number: found.detail["reasons"] for found in fits}
     return [
         {
             "work": row.work.name_id,
             "outcome": row.outcome,
             "kind": row.kind,
-            "reasons": [{"code": code, "detail": ""} for code in row.reasons],
+            "reasons": [{"code": code, "detail": where[row.fit].get(code, [])} for code in row.reasons],
             "considered": row.considered,
             "notes": row.notes,
             "price": (
@@ -82,3 +99,81 @@ def version_names(versions: set[int]) -> dict[int, str]:
         return {}
     rows = TermsVersion.objects.select_related("terms").filter(pk__in=versions)
     return {row.pk: f"{row.terms.name_id}/{row.number}" for row in rows}
+
+
+GROUPS = """
+SELECT outcome, kind, notes, count(*), coalesce(sum(price_micro), 0) FROM licensing_decision
+WHERE clearance_id = %(clearance)s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+def summary(clearance: Clearance) -> dict[str, Any]:
+    """Counts and money by outcome and kind, reasons with what would change them, notes: one pass over the decisions."""
+    kinds: dict[tuple[str, str], list[int]] = {}
+    notes: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(GROUPS, {"clearance": clearance.pk})
+        for outcome, kind, said, works, micro in cursor.fetchall():
+            sums = kinds.setdefault((outcome, kind), [0, 0])
+            sums[0] += works
+            sums[1] += int(micro)
+            for code in said:
+                notes[code] = notes.get(code, 0) + works
+    told = [(CODES[code], works) for code, works in clearance.reasons.items()]
+    return {
+        "outcomes": [
+            {"outcome": outcome, "kind": kind, "works": works, "micro": str(micro)}
+            for (outcome, kind), (works, micro) in kinds.items()
+        ],
+        "reasons": [
+            {
+                "code": one.code, "effect": one.effect, "works": works, "would_change": one.would_change,
+                "would_change_zh": one.would_change_zh,
+            }
+            for one, works in sorted(told, key=lambda pair: (-pair[1], pair[0].code))
+        ],
+        "notes": dict(sorted(notes.items())),
+    }  # fmt: skip
+
+
+MOVES = """
+SELECT coalesce(a.outcome, ''), coalesce(b.outcome, ''), count(*), coalesce(sum(a.price_micro), 0),
+  coalesce(sum(b.price_micro), 0)
+FROM (SELECT * FROM licensing_decision WHERE clearance_id = %(before)s) a
+FULL JOIN (SELECT * FROM licensing_decision WHERE clearance_id = %(after)s) b USING (work_id)
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+CHANGED = """
+SELECT w.public_id, coalesce(a.outcome, ''), coalesce(b.outcome, ''), coalesce(a.reasons, '{}'),
+  coalesce(b.reasons, '{}')
+FROM (SELECT * FROM licensing_decision WHERE clearance_id = %(before)s) a
+FULL JOIN (SELECT * FROM licensing_decision WHERE clearance_id = %(after)s) b USING (work_id)
+JOIN licensing_work w ON w.id = work_id
+WHERE a.outcome IS DISTINCT FROM b.outcome OR a.reasons IS DISTINCT FROM b.reasons
+ORDER BY work_id LIMIT %(limit)s
+"""
+
+
+def compare(before: Clearance, after: Clearance, *, limit: int = 100) -> dict[str, Any]:
+    """How two clearances of one licensee differ: works and money by (outcome then, outcome now), "" for a work that is
+    in one of them only; reasons by number of works; the first `limit` works whose answer or reasons differ.
+    """
+    both = {"before": before.pk, "after": after.pk, "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(MOVES, both)
+        moves = [
+            {"before": one, "after": other, "works": works, "micro_before": str(int(was)), "micro_after": str(int(now))}
+            for one, other, works, was, now in cursor.fetchall()
+        ]
+        cursor.execute(CHANGED, both)
+        changed = [
+            {"work": ids.encode(Work.PREFIX, key), "before": one, "after": other, "reasons_before": was,
+             "reasons_after": now}
+            for key, one, other, was, now in cursor.fetchall()
+        ]  # fmt: skip
+    codes = sorted({*before.reasons, *after.reasons})
+    return {
+        "moves": moves,
+        "reasons": {code: [before.reasons.get(code, 0), after.reasons.get(code, 0)] for code in codes},
+        "works": changed,
+    }

@@ -15,16 +15,21 @@ from accounts import audit, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
-from accounts.unit import Actor, unit
+from accounts.unit import Actor, unfenced, unit
 from licensing.catalogue import refs
 from licensing.catalogue.models import Work
-from licensing.clearing import approvals, engine, loading, profiles, queries, rules
+from licensing.clearing import approvals, engine, loading, premises, profiles, queries, rules
 from licensing.clearing import facts as f
 from licensing.clearing.models import Bundle, BundleWork, Clearance, ClearanceFit, Decision, UseProfile
 from licensing.events import services as events
+from licensing.jobs import held
+from licensing.jobs import services as jobs
+from licensing.jobs.models import Job
 from licensing.kernel import digests, money
 
 SAMPLE = 100
+INLINE = 1_000
+"""Bundles with fewer works are decided while the caller waits, others by a job."""
 COUNTED = ("cleared", "needs_approval", "refused")
 
 
@@ -60,11 +65,9 @@ def create_bundle(
     if (query is None) == (ids is None):
         reason = Reason("bundle_invalid", "Send a query or ids, one of them.", "/query")
         raise Refused("bundle_invalid", "A bundle is a query or a list.", [reason])
-    unknown = sorted(set(query or ()) - set(queries.FILTERS))
-    if unknown:
-        known = ", ".join(queries.FILTERS)
-        reason = Reason("bundle_invalid", "Unknown filter.", f"/query/{unknown[0]}", unknown[0], known)
-        raise Refused("bundle_invalid", "The query cannot be read.", [reason])
+    problems = [found for name, value in (query or {}).items() if (found := _misread(name, value)) is not None]
+    if problems:
+        raise Refused("bundle_invalid", "The query cannot be read.", problems)
     with unit(actor):
         bundle = Bundle.objects.create(
             public_id=fresh(at), created_at=at, organisation=organisation, livemode=actor.livemode, title=title,
@@ -80,6 +83,19 @@ def create_bundle(
             organisation_id=organisation.pk,
         )  # fmt: skip
     return bundle
+
+
+def _misread(name: str, value: object) -> Reason | None:
+    """What is wrong with one filter of a query."""
+    if name not in queries.FILTERS:
+        known = ", ".join(queries.FILTERS)
+        return Reason("bundle_invalid", "Unknown filter.", f"/query/{name}", name, known)
+    several = name == "catalogues"
+    texts = value if several and isinstance(value, list) else [value]
+    if several != isinstance(value, list) or not all(isinstance(text, str) and "\x00" not in text for text in texts):
+        expected = "a list of texts" if several else "a text"
+        return Reason("bundle_invalid", "Wrong kind of value.", f"/query/{name}", str(value)[:60], expected)
+    return None
 
 
 def _list_works(bundle: Bundle, ids: Sequence[str], actor: Actor) -> None:
@@ -102,39 +118,93 @@ def clear(*, use: UseProfile, bundle: Bundle, currency: str, actor: Actor, at: d
 
     Raises Refused("currency_unknown"), Refused("not_found") for somebody else's use or bundle, EngineDisagrees.
     """
+    with _snapshot(), unit(actor):
+        clearance = _open(use, bundle, currency, at)
+        _decide(clearance, actor, at)
+    return clearance
+
+
+def start(*, use: UseProfile, bundle: Bundle, currency: str, actor: Actor, at: datetime) -> tuple[Clearance, Job]:
+    """Write the clearance down and leave deciding it to a job. Raises as `clear` does."""
+    with unit(actor):
+        clearance = _open(use, bundle, currency, at)
+        job = jobs.enqueue(
+            kind="clearing.decide", subject=clearance.name_id, actor=actor, at=at,
+            dedupe_key=f"clearing.decide:{clearance.name_id}",
+        )  # fmt: skip
+        if job is None:
+            raise LookupError(f"{clearance.name_id} has a job already")
+    return clearance, job
+
+
+def decide(*, clearance_id: str, actor: Actor, at: datetime) -> None:
+    """Decide a clearance that `start` wrote down; one that is decided stays as it is.
+
+    Whoever comes second finds the row taken and is rolled back: that is the fence, under one snapshot the job's lease
+    cannot be written.
+    """
+    try:
+        _decide_stored(clearance_id, actor, at)
+    except held.Cancelled:
+        with unfenced(), unit(actor):
+            row = Clearance.objects.get(public_id=Clearance.decode(clearance_id))
+            states.advance(row, "failed", actor=actor, at=at)
+        raise
+
+
+def _decide_stored(clearance_id: str, actor: Actor, at: datetime) -> None:
+    with _snapshot(), unfenced(), unit(actor):
+        rows = Clearance.objects.select_related("use__organisation", "bundle").select_for_update(of=("self",))
+        clearance = rows.get(public_id=Clearance.decode(clearance_id))
+        if clearance.status != "deciding":
+            return
+        held.progress(0, clearance.bundle.works_count, "works")
+        clearance.at = at
+        clearance.save(update_fields=["at"])
+        _decide(clearance, actor, at)
+        held.progress(clearance.bundle.works_count, clearance.bundle.works_count, "works")
+
+
+def _open(use: UseProfile, bundle: Bundle, currency: str, at: datetime) -> Clearance:
     if currency not in money.EXPONENTS:
         reason = Reason("currency_unknown", "A lower-case ISO 4217 code.", "/currency", currency)
         raise Refused("currency_unknown", "The currency is unknown.", [reason])
     if use.organisation_id != bundle.organisation_id or use.livemode != bundle.livemode:
         raise Refused("not_found", "The use and the bundle belong to different licensees.")
-    with _snapshot(), unit(actor):
-        asked = profiles.read(
-            use.body, currency=currency, licensee=use.organisation.name_id, licensee_id=use.organisation_id
-        )
-        clearance = Clearance.objects.create(
-            public_id=fresh(at), created_at=at, organisation_id=use.organisation_id, livemode=use.livemode, use=use,
-            bundle=bundle, request={"use": use.sha256, "bundle": bundle.name_id, "currency": currency},
-            rule_version=rules.RULE_VERSION, at=at, currency=currency,
-        )  # fmt: skip
-        run = engine.prepare(bundle.pk, bundle.works_count, asked, at)
-        stored = engine.store(run, clearance.pk)
-        _keep_fits(run, clearance)
-        _check(clearance, asked, at)
-        counts, reasons, total = _sums(stored)
-        approvals.ask(clearance=clearance, actor=actor, at=at)
-        states.advance(
-            clearance, "decided", actor=actor, at=at, counts=counts, reasons=reasons, total_micro=total,
-            decisions_hash=engine.digest(clearance.pk),
-        )  # fmt: skip
-        events.emit(
-            "clearance.decided", clearance.name_id, actor=actor, at=at, organisation_id=clearance.organisation_id,
-            livemode=clearance.livemode, data={"counts": counts},
-        )  # fmt: skip
-    return clearance
+    return Clearance.objects.create(
+        public_id=fresh(at), created_at=at, organisation_id=use.organisation_id, livemode=use.livemode, use=use,
+        bundle=bundle, request={"use": use.sha256, "bundle": bundle.name_id, "currency": currency},
+        rule_version=rules.RULE_VERSION, at=at, currency=currency,
+    )  # fmt: skip
+
+
+def _decide(clearance: Clearance, actor: Actor, at: datetime) -> None:
+    """Fit, choose, store, check, sum up; inside one unit over one snapshot."""
+    use, bundle = clearance.use, clearance.bundle
+    asked = profiles.read(
+        use.body, currency=clearance.currency, licensee=use.organisation.name_id, licensee_id=use.organisation_id
+    )
+    run = engine.prepare(bundle.pk, bundle.works_count, asked, at)
+    stored = engine.store(run, clearance.pk)
+    held.progress(0, bundle.works_count, "works")  # a person who said stop is heard between the long steps
+    _keep_fits(run, clearance)
+    _check(clearance, asked, at)
+    counts, reasons, total = _sums(stored)
+    approvals.ask(clearance=clearance, actor=actor, at=at)
+    states.advance(
+        clearance, "decided", actor=actor, at=at, counts=counts, reasons=reasons, total_micro=total,
+        decisions_hash=engine.digest(clearance.pk),
+    )  # fmt: skip
+    events.emit(
+        "clearance.decided", clearance.name_id, actor=actor, at=at, organisation_id=clearance.organisation_id,
+        livemode=clearance.livemode, data={"counts": counts},
+    )  # fmt: skip
 
 
 def explain(*, clearance: Clearance, work: Work, actor: Actor, at: datetime) -> dict[str, Any]:
-    """One decision as it was stored, the cells of each reason, and what the rules say of the work now."""
+    """One decision as it was stored, the cells of each reason, what the rules say of the work now, and why: the
+    premises one by one, with the row that says so.
+    """
     with unit(actor):
         row = Decision.objects.filter(clearance=clearance, work=work).first()
         if row is None:
@@ -144,7 +214,8 @@ def explain(*, clearance: Clearance, work: Work, actor: Actor, at: datetime) -> 
             clearance.use.body, currency=clearance.currency, licensee=clearance.organisation.name_id,
             licensee_id=clearance.organisation_id,
         )  # fmt: skip
-        now = rules.decide(loading.load([work.pk])[work.pk].facts, asked, at)
+        loaded = loading.load([work.pk])[work.pk]
+        now = rules.decide(loaded.facts, asked, at)
         terms = queries.version_names(set(row.versions))
     cells = found.detail["reasons"]
     return {
@@ -157,6 +228,7 @@ def explain(*, clearance: Clearance, work: Work, actor: Actor, at: datetime) -> 
         "price": None if row.price_micro is None else {"micro": str(row.price_micro), "currency": clearance.currency},
         "terms": sorted({terms[version] for version in row.versions}),
         "now": {"outcome": now.outcome, "kind": now.kind, "reasons": list(now.reasons)},
+        "premises": queries.premises(premises.of(loaded.facts, asked, at, loaded.rows)),
     }
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from accounts.unit import Actor, unit
-from licensing.clearing import approvals
+from licensing.clearing import approvals, services
 from licensing.clearing.models import Clearance
 from licensing.jobs import registry
+
+
+@registry.handler("clearing.decide", queue="default")
+def decide(subject: str, actor: Actor, at: datetime) -> None:
+    """Decide a large clearance (clr_...)."""
+    services.decide(clearance_id=subject, actor=actor, at=at)
 
 
 @registry.handler("approvals.expire", queue="default")

@@ -12,13 +12,13 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.permissions import Scope
-from accounts.unit import unit
+from accounts.unit import Actor, unit
 from licensing.catalogue import queries as catalogue
 from licensing.clearing import queries
 from licensing.clearing import services as clearing
 from licensing.clearing.models import Bundle, Clearance, Decision, UseProfile
 from licensing.kernel.money import MICRO
-from marketplace.api import shapes
+from marketplace.api import jobs, shapes
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id, visible
 
@@ -66,7 +66,7 @@ def present_clearance(row: Clearance) -> Mapping[str, Any]:
 
 
 class Clearances(Door):
-    """GET: the caller's clearances. POST: clear."""
+    """GET: the caller's clearances. POST: clear, at once or by a job."""
 
     paged = True
 
@@ -78,17 +78,31 @@ class Clearances(Door):
             rows = visible(Clearance.objects.select_related("use", "bundle"), self.actor)
             return self.listed(rows, present_clearance)
 
-    @extend_schema(request=ClearanceBody, responses={201: ClearanceOut}, operation_id="clearances_create")
+    @extend_schema(
+        request=ClearanceBody, responses={201: ClearanceOut, 202: jobs.JobOut}, operation_id="clearances_create",
+        parameters=[OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="wait=20: seconds")],
+    )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Decide now. A refused work is an answer, not an error."""
+        """Decide. A refused work is an answer, not an error. From 1,000 works on a job does it: 202, its subject is the
+        clearance; with `Prefer: wait=20` the answer is 201 when it is done by then.
+        """
         sent = self.body(ClearanceBody)
         at = self.now()
         with unit(self.actor):
             use = by_id(visible(UseProfile.objects.select_related("organisation"), self.actor), sent["use"])
             bundle = by_id(visible(Bundle.objects.all(), self.actor), sent["bundle"])
             permissions.check(self.actor, "clear", Scope(use.organisation_id))
-        made = clearing.clear(use=use, bundle=bundle, currency=sent["currency"], actor=self.actor, at=at)
-        return Response(present_clearance(made), status.HTTP_201_CREATED)
+        asked: dict[str, Any] = {"use": use, "bundle": bundle, "currency": sent["currency"]}
+        asked |= {"actor": self.actor, "at": at}
+        if bundle.works_count < clearing.INLINE:
+            return Response(present_clearance(clearing.clear(**asked)), status.HTTP_201_CREATED)
+        made, job = clearing.start(**asked)
+        waited, job = jobs.awaited(self, job)
+        if job.status != "done":
+            return jobs.told(job, waited)
+        with unit(self.actor):
+            rows = Clearance.objects.select_related("use", "bundle")
+            return Response(present_clearance(rows.get(pk=made.pk)), status.HTTP_201_CREATED, headers=waited)
 
 
 class ClearanceDoor(Door):
@@ -98,10 +112,72 @@ class ClearanceDoor(Door):
     def get(self, request: Request, clearance: str) -> Response:
         """A clearance of the caller's organisation."""
         with unit(self.actor):
-            rows = visible(Clearance.objects.select_related("use", "bundle"), self.actor)
-            found = by_id(rows, clearance)
-            permissions.check(self.actor, "clearances.read", Scope(found.organisation_id))
-            return Response(present_clearance(found))
+            return Response(present_clearance(_mine(clearance, self.actor)))
+
+
+class SummaryOut(serializers.Serializer[Any]):
+    """What a clearance comes to: by outcome and kind, by reason with what would change it, by note."""
+
+    object = serializers.CharField()
+    clearance = serializers.CharField()
+    counts = CountsOut()
+    outcomes = serializers.ListField(child=serializers.DictField())
+    reasons = serializers.ListField(child=serializers.DictField())
+    notes = serializers.DictField(child=serializers.IntegerField())
+    total = shapes.Money()
+    total_micro = serializers.CharField()
+
+
+class ClearanceSummary(Door):
+    """GET: counts and money of a clearance."""
+
+    @extend_schema(responses=SummaryOut, operation_id="clearances_summary")
+    def get(self, request: Request, clearance: str) -> Response:
+        """The most frequent reason first."""
+        with unit(self.actor):
+            found = _mine(clearance, self.actor)
+            whole = present_clearance(found)
+            body = {"object": "clearance_summary", "clearance": found.name_id, **queries.summary(found)}
+            return Response(body | {name: whole[name] for name in ("counts", "total", "total_micro")})
+
+
+class ComparisonBody(Strict):
+    """The later clearance."""
+
+    to = serializers.CharField()
+
+
+class ComparisonOut(serializers.Serializer[Any]):
+    """Works and money by (outcome before, outcome after), reasons before and after, and the works that differ."""
+
+    object = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+    moves = serializers.ListField(child=serializers.DictField())
+    reasons = serializers.DictField()
+    works = serializers.ListField(child=serializers.DictField())
+
+
+class ClearanceComparison(Door):
+    """POST: what changed from one clearance to another."""
+
+    @extend_schema(request=ComparisonBody, responses=ComparisonOut, operation_id="clearances_compare")
+    def post(self, request: Request, clearance: str) -> Response:
+        """Two clearances of the caller, of whatever uses and bundles; the first 100 works that differ are named."""
+        sent = self.body(ComparisonBody)
+        with unit(self.actor):
+            before, after = _mine(clearance, self.actor), _mine(sent["to"], self.actor)
+            found = queries.compare(before, after)
+            body = {"object": "clearance_comparison", "before": before.name_id, "after": after.name_id}
+            return Response(body | found)
+
+
+def _mine(name: str, actor: Actor) -> Clearance:
+    """A clearance the caller may read."""
+    rows = visible(Clearance.objects.select_related("use", "bundle"), actor)
+    found = by_id(rows, name)
+    permissions.check(actor, "clearances.read", Scope(found.organisation_id))
+    return found
 
 
 class ReasonOut(serializers.Serializer[Any]):
@@ -166,6 +242,17 @@ def _decisions(rows: Sequence[Decision], currency: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+class PremiseOut(serializers.Serializer[Any]):
+    """What must hold on a route in some cells (null: everywhere), whether it does now, and the row that says so."""
+
+    route = serializers.CharField()
+    premise = serializers.CharField()
+    satisfied = serializers.BooleanField()
+    row = serializers.CharField(allow_null=True)
+    against = serializers.ListField(child=serializers.CharField())
+    cells = serializers.DictField(allow_null=True)
+
+
 class ExplanationOut(serializers.Serializer[Any]):
     """A decision as stored, with cells, and what the rules say of the work now."""
 
@@ -178,6 +265,7 @@ class ExplanationOut(serializers.Serializer[Any]):
     price = PriceOut(allow_null=True)
     terms = serializers.ListField(child=serializers.CharField())
     now = serializers.DictField()
+    premises = PremiseOut(many=True)
 
 
 class Explanation(Door):

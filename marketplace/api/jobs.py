@@ -66,6 +66,11 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 def accepted(door: Door, job: Job) -> Response:
     """202 with the job and where to ask for it; 200 when `Prefer: wait=20` (RFC 7240) saw it end. Opens own units."""
     waited, job = awaited(door, job)
+    return told(job, waited)
+
+
+def told(job: Job, waited: dict[str, str] | None) -> Response:
+    """The answer of `accepted` after `awaited`."""
     ended = waited is not None and job.status in ENDED
     headers = {"Location": f"/v1/jobs/{job.name_id}"} | (waited or {})
     return Response(present_job(job), status.HTTP_200_OK if ended else status.HTTP_202_ACCEPTED, headers=headers)

@@ -12,7 +12,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from accounts.errors import Refused
 from accounts.unit import Actor, unit
 from licensing.clearing import approvals, engine, reasons, services
-from licensing.clearing.models import Approval, Clearance, Decision
+from licensing.clearing.models import Approval, Bundle, Clearance, Decision
 from licensing.kernel import territories
 from licensing.rights import models as r
 from tests.support import rights_world as made
@@ -218,3 +218,37 @@ def test_only_an_answer_about_the_past_releases_it() -> None:
     assert (past.counts["cleared"], past.reasons["past_use"]) == (0, 2)
     answered(world, past)
     assert clear(world, **window).counts["cleared"] == 1
+
+
+def test_a_large_clearance_is_decided_by_its_job_once() -> None:
+    world = shelf()
+    licensee = world.organisations[3]
+    use = services.create_use(organisation=licensee, body=BODY, title="", actor=made.ACTOR, at=made.AT)
+    buyer = Actor("lice", licensee.pk, roles=frozenset({"developer"}), scope="all")
+    ids = [work.name_id for work in world.works]
+    bundle = services.create_bundle(organisation=licensee, ids=ids, title="", actor=buyer, at=made.AT)
+    asked: dict[str, Any] = {"use": use, "bundle": bundle, "currency": "usd", "actor": buyer, "at": made.AT}
+    row, job = services.start(**asked)
+    assert (row.status, job.subject, job.kind) == ("deciding", row.name_id, "clearing.decide")
+    later = made.AT + timedelta(minutes=1)
+    for _ in range(2):  # the second finds it decided
+        services.decide(clearance_id=row.name_id, actor=buyer, at=later)
+    with unit(made.ACTOR):
+        row.refresh_from_db()
+        assert Decision.objects.filter(clearance=row).count() == 2
+    assert (row.status, row.at, row.counts["cleared"]) == ("decided", later, 2)
+    assert row.decisions_hash == services.clear(**asked).decisions_hash
+
+
+@pytest.mark.parametrize(
+    "query", [{"colour": "red"}, {"q": 5}, {"catalogues": "novels"}, {"catalogue": ["novels"]}, {"language": None}]
+)
+def test_a_query_that_cannot_be_read_is_refused_and_makes_no_bundle(query: dict[str, Any]) -> None:
+    world = shelf()
+    with pytest.raises(Refused) as refused:
+        services.create_bundle(
+            organisation=world.organisations[3], query=query, title="", actor=made.ACTOR, at=made.AT
+        )
+    assert [reason.pointer for reason in refused.value.reasons] == [f"/query/{name}" for name in query]
+    with unit(made.ACTOR):
+        assert not Bundle.objects.exists()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from accounts.unit import SYSTEM, unit
+from licensing.clearing import services as clearing
 from licensing.clearing.models import Approval, Bundle, Clearance, UseProfile
+from licensing.kernel import territories
+from licensing.kernel.periods import Period
+from licensing.rights import services as rights
 from licensing.rights import terms
 from licensing.rights.scopes import Target
 from tests import cast as casting
@@ -180,3 +186,107 @@ def test_a_holder_is_asked_and_answers_once(cast: Cast) -> None:
     assert again["total"]["amount"] == 500
     with unit(SYSTEM):
         assert Approval.objects.filter(status="waiting").count() == 1
+
+
+def test_a_large_clearance_is_a_job(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = scenario.publisher(works=2)
+    monkeypatch.setattr(clearing, "INLINE", 2)
+    profile = cast.developer.post("uses", use_body()).json["id"]
+    bundle = cast.developer.post("bundles", {"ids": [work.name_id for work in of.works]}).json["id"]
+    asked = {"use": profile, "bundle": bundle, "currency": "usd"}
+    started = cast.developer.post("clearances", asked, idem="one")
+    assert (started.status, started.json["kind"]) == (202, "clearing.decide")
+    assert started.headers["Location"] == f"/v1/jobs/{started.json['id']}"
+    here = f"clearances/{started.json['subject']}"
+    waiting = cast.developer.get(here).json
+    assert (waiting["status"], waiting["counts"]["cleared"]) == ("deciding", 0)
+    assert cast.developer.post("clearances", asked, idem="one").json == started.json
+    with unit(SYSTEM):
+        assert Clearance.objects.count() == 1
+    clearing.decide(clearance_id=started.json["subject"], actor=cast.developer.actor, at=scenario.now())
+    assert cast.developer.get(here).json["counts"]["cleared"] == 2
+    assert cast.developer.post("clearances", asked, Prefer="wait=1").status == 202  # nobody works here
+
+
+def test_a_summary_says_what_would_change_it(cast: Cast) -> None:
+    of = scenario.publisher(works=2)
+    made = cleared(cast.developer, of, exclusive=True)
+    found = cast.developer.get(f"clearances/{made['id']}/summary").json
+    assert (found["clearance"], found["counts"], found["total"]) == (made["id"], made["counts"], made["total"])
+    assert found["outcomes"] == [{"outcome": "refused", "kind": "", "works": 2, "micro": "0"}]
+    assert {reason["code"]: reason["works"] for reason in found["reasons"]} == made["reasons"]
+    assert all(reason["would_change"] and reason["would_change_zh"] for reason in found["reasons"])
+    assert cast.stranger.get(f"clearances/{made['id']}/summary").status == 404
+
+
+def test_two_clearances_are_compared(cast: Cast) -> None:
+    of = scenario.publisher(works=3)
+    before = cleared(cast.developer, of)
+    at = scenario.now()
+    rights.reserve(
+        organisation=of.organisation, kind="withhold", target=Target("work", work=of.works[0]), actions=2047,
+        territories=territories.WORLD, period=Period(None, None), signal="", evidence={}, actor=of.actor, at=at,
+    )  # fmt: skip
+    after = cleared(cast.developer, of)
+    found = cast.developer.post(f"clearances/{before['id']}:compare", {"to": after["id"]}).json
+    price = str(int(before["total_micro"]) // 3)
+    assert found["moves"] == [
+        {"before": "cleared", "after": "cleared", "works": 2, "micro_before": after["total_micro"],
+         "micro_after": after["total_micro"]},
+        {"before": "cleared", "after": "refused", "works": 1, "micro_before": price, "micro_after": "0"},
+    ]  # fmt: skip
+    assert found["reasons"] == {"withheld": [0, 1]}
+    assert found["works"] == [
+        {"work": of.works[0].name_id, "before": "cleared", "after": "refused", "reasons_before": [],
+         "reasons_after": ["withheld"]},
+    ]  # fmt: skip
+    foreign = cleared(cast.stranger, of)
+    assert cast.developer.post(f"clearances/{before['id']}:compare", {"to": foreign["id"]}).status == 404
+
+
+def test_an_explanation_names_its_premises(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    made = cleared(cast.developer, of, exclusive=True)
+    told = cast.developer.get(f"clearances/{made['id']}/explain?work={of.works[0].name_id}").json
+    offer = next(one for one in told["premises"] if one["premise"] == "offer")
+    assert of.terms is not None
+    assert (offer["satisfied"], offer["against"]) == (False, ["exclusivity_not_offered"])
+    assert offer["row"] == f"{of.terms.name_id}/1"
+    assert offer["cells"]["territories"] == ["CN", "DE"]
+    assert date.fromisoformat(offer["cells"]["from"]) < date.fromisoformat(offer["cells"]["until"])
+    claim = next(one for one in told["premises"] if one["premise"] == "claim")
+    assert of.claim is not None
+    assert (claim["satisfied"], claim["row"]) == (False, of.claim.name_id)  # an exclusive use needs it verified
+    assert claim["against"] == ["assurance_too_low"]
+
+
+def test_a_claim_is_verified_by_the_operator_alone(cast: Cast) -> None:
+    of = scenario.publisher(works=1)
+    assert of.claim is not None
+    here, seen = f"claims/{of.claim.name_id}:verify", {"evidence": "contract of 2020"}
+    finance = casting.person("publisher_finance", of.organisation)
+    assert finance.post(here, seen).status in (403, 404)
+    assert cast.operator.post(here, {}).pointers == {"/evidence": "field_invalid"}
+    assert cast.operator.post(here, seen).json["status"] == "verified"
+    assert cast.operator.post(here, seen).code == "state_conflict"
+    assert finance.post(f"claims/{of.claim.name_id}:end", {"reason": "sold"}).json["status"] == "ended"
+    assert cast.rival.post(f"claims/{of.claim.name_id}:end", {"reason": "sold"}).status == 404
+
+
+@pytest.mark.parametrize("target", [None, 7, [], {}, "", ["shelf"], [7]])
+def test_a_target_that_is_no_name_is_refused(cast: Cast, target: Any) -> None:
+    of = scenario.publisher(works=1)
+    finance = casting.person("publisher_finance", of.organisation)
+    for level in ("work", "catalogue", "list"):
+        if level == "list" and target == ["shelf"]:
+            continue
+        body = {
+            "level": level, "target": target, "holder": "p0", "basis": "assignment", "control_ppm": 1,
+            "actions": ["train"], "territories": ["DE"], "starts": "2020-01-01", "author_consent": "unknown",
+            "warranty": {"text": "t", "signer": "s"},
+        }  # fmt: skip
+        refused = finance.post("claims", body)
+        assert (refused.status, "/target" in refused.pointers) == (400, True), (level, refused.content)
+    period = {"starts": "2021-01-01", "ends": "2020-01-01"}
+    refused = finance.post("claims", body | period | {"level": "catalogue", "target": "shelf"})
+    assert refused.pointers == {"/ends": "field_invalid"}

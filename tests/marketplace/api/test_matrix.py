@@ -20,8 +20,11 @@ from licensing.delivery import services as delivery
 from licensing.grants.models import Grant
 from licensing.intake import uploads
 from licensing.jobs import services as jobs
+from licensing.kernel.periods import Period
 from licensing.payments.models import Payment
+from licensing.rights import services as rights
 from licensing.rights.models import Claim
+from licensing.rights.scopes import Target
 from licensing.royalties import services as royalties
 from licensing.royalties import statements
 from marketplace.api import matrix
@@ -96,11 +99,18 @@ def stated(of: scenario.Publisher, claim: Claim, editor: Person, at: datetime) -
     assert of.terms is not None
     with unit(SYSTEM):
         split = claim.splits.get()
+    reserved = rights.reserve(
+        organisation=of.organisation, kind="reserve", target=Target("catalogue", catalogue=of.catalogue), actions=1,
+        territories=claim.territories, period=Period(None, None), signal="", evidence={}, actor=of.actor, at=at,
+    )  # fmt: skip
     proposal = countersign.propose(
         right="splits.write", subject=claim.name_id, payload={"claim": claim.name_id}, reason="", actor=editor.actor,
         at=at,
     )  # fmt: skip
-    return {"terms_id": of.terms.name_id, "claim": claim.name_id, "split": split.name_id, "proposal": proposal.name_id}
+    return {
+        "terms_id": of.terms.name_id, "claim": claim.name_id, "split": split.name_id, "proposal": proposal.name_id,
+        "reservation": reserved.name_id,
+    }  # fmt: skip
 
 
 def everybody(cast: Cast, grant: Grant, of: scenario.Publisher) -> dict[str, Person]:
@@ -150,6 +160,9 @@ def bodies(
             "starts": "2020-01-01", "author_consent": "unknown", "warranty": {"text": "t", "signer": "s"},
         },
         "splits": {"claim": claim.name_id, "parts": [{"party": "p0", "ppm": 1_000_000, "role": "author"}]},
+        "claims/<id:claim>:verify": {"evidence": "the contract"},
+        "claims/<id:claim>:end": {"reason": "sold"},
+        "reservations/<id:reservation>:end": {"reason": "changed our mind"},
         "reservations": target | {"kind": "reserve", "actions": ["train"], "territories": ["DE"]},
         "open_licences": target | {"licence": "CC-BY-4.0", "source": "s"},
         "terms": {"key": "n", "body": scenario.TERMS},
@@ -158,6 +171,7 @@ def bodies(
         "uses": {**use.body, "past_use": True},
         "bundles": {"ids": [things["work"]]},
         "clearances": {"use": use.name_id, "bundle": bundle.name_id, "currency": "usd"},
+        "clearances/<id:clearance>:compare": {"to": things["clearance"]},
         "approvals/<id:approval>:answer": {"answer": "decline"},
         "quotes": {"clearance": things["clearance"]},
         "orders": {"quote": things["quote"]},
