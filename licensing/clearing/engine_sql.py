@@ -102,20 +102,22 @@ SELECT k.id, c.no, k.conditions, k.manual, 60000 * k.price_flat AS flat, 60 * k.
 FROM clr_offer_key k JOIN clr_offer_class c ON c.key = k.key
 """
 
-# A set as its items' classes in order and its offers' classes, each once.
+# A set as its items' classes in order and its offers' classes, each once; its versions are carried along, so that
+# nobody has to look the set up again.
 SIGNATURES = """
 CREATE TEMP TABLE clr_sig ON COMMIT DROP AS
-SELECT s.id, coalesce(i.classes, '{}') AS items, coalesce(o.classes, '{}') AS offers, s.known FROM clr_sets s
+SELECT s.id, s.offers AS versions, coalesce(i.classes, '{}') AS items,
+  CASE WHEN r.no IS NOT NULL THEN ARRAY[r.no] ELSE coalesce(o.classes, '{}') END AS offers, s.known
+FROM clr_sets s
 LEFT JOIN (
   SELECT d.items, array_agg(c.no ORDER BY u.place) AS classes FROM (SELECT DISTINCT items FROM clr_sets) d
   CROSS JOIN LATERAL unnest(d.items) WITH ORDINALITY AS u(id, place)
   JOIN clr_item r ON r.id = u.id JOIN clr_item_class c ON c.key = r.key GROUP BY d.items) i ON i.items = s.items
+LEFT JOIN clr_offer r ON r.id = s.offers[1] AND cardinality(s.offers) = 1
 LEFT JOIN (
-  SELECT d.id, ARRAY[r.no] AS classes FROM clr_sets d JOIN clr_offer r ON r.id = d.offers[1]
-  WHERE cardinality(d.offers) = 1
-  UNION ALL
-  SELECT d.id, array_agg(DISTINCT r.no ORDER BY r.no) FROM clr_sets d CROSS JOIN LATERAL unnest(d.offers) AS u(id)
-  JOIN clr_offer r ON r.id = u.id WHERE cardinality(d.offers) > 1 GROUP BY d.id) o ON o.id = s.id
+  SELECT d.id, array_agg(DISTINCT r.no ORDER BY r.no) AS classes FROM clr_sets d
+  CROSS JOIN LATERAL unnest(d.offers) AS u(id) JOIN clr_offer r ON r.id = u.id
+  WHERE cardinality(d.offers) > 1 GROUP BY d.id) o ON o.id = s.id
 """
 DISTINCT_SIGNATURES = "SELECT items, offers, known FROM clr_sig GROUP BY 1, 2, 3"
 
@@ -132,9 +134,9 @@ MULTIPLIERS = "SELECT DISTINCT multipliers::text FROM clr_offer WHERE multiplier
 CANDIDATES = """
 CREATE TEMP TABLE clr_cand ON COMMIT DROP AS
 WITH all_of AS (
-  SELECT g.id AS termset, n.need, n.root, n.share, o.id AS version, o.conditions, o.manual, o.flat, o.characters,
+  SELECT g.id AS termset, g.fit, n.need, n.root, n.share, o.id AS version, o.conditions, o.manual, o.flat, o.characters,
     o.words, o.tokens, o.seconds, o.minimum, coalesce(x.num, 1) AS num, 60000 * coalesce(x.den, 1) AS den
-  FROM (SELECT s.id, s.fit, unnest(t.offers) AS offer FROM clr_of s JOIN clr_sets t ON t.id = s.id WHERE s.mode = 1) g
+  FROM (SELECT id, fit, unnest(versions) AS offer FROM clr_of WHERE mode = 1) g
   JOIN clr_offer o ON o.id = g.offer
   JOIN clr_need n ON n.fit = g.fit AND n.class = o.no
   LEFT JOIN clr_factor x ON x.multipliers = o.multipliers
@@ -155,28 +157,35 @@ WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a
 # Which fit each set has: arrays are compared once.
 OF = """
 CREATE TEMP TABLE clr_of ON COMMIT DROP AS
-SELECT g.id, f.no AS fit, f.mode FROM clr_sig g
+SELECT g.id, g.versions, f.no AS fit, f.mode FROM clr_sig g
 JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
 """
-# One row per set: its fit, and its choice where one share has one offer or two (a, then b; by order a wins ties).
-_COLUMNS = ("version", "manual", "flat", "characters", "words", "tokens", "seconds", "minimum", "num", "den", "safe")
+# Per set that has a choice: its first candidate and the next one (by order the first wins ties), how many there are.
+_COLUMNS = {
+    "version": "bigint", "manual": "int", "flat": "bigint", "characters": "bigint", "words": "bigint",
+    "tokens": "bigint", "seconds": "bigint", "minimum": "bigint", "num": "bigint", "den": "bigint", "safe": "bigint",
+}  # fmt: skip
 PAIRS = """
 CREATE TEMP TABLE clr_pair ON COMMIT DROP AS
-SELECT * FROM (
-  SELECT c AS a, lead(c) OVER ordered AS b, c.termset, row_number() OVER ordered AS rank,
-    count(*) OVER whole AS n, max(c.need) OVER whole AS last
+SELECT a, b, n, last FROM (
+  SELECT c AS a, lead(c) OVER ordered AS b, row_number() OVER ordered AS rank, count(*) OVER whole AS n,
+    max(c.need) OVER whole AS last
   FROM clr_cand c WINDOW whole AS (PARTITION BY c.termset),
     ordered AS (PARTITION BY c.termset ORDER BY c.need, c.manual & 6, c.conditions, c.version)
-) p WHERE rank = 1 AND n <= 2 AND last = 0
+) p WHERE rank = 1
 """
+# One row per set: its fit, and its choice where one share has one offer or two (a, then b). Every set of mode 1 has a
+# candidate; one without would be missing here, and a work without a fit is never allowed.
 READY = f"""
 CREATE TEMP TABLE clr_ready ON COMMIT DROP AS
-SELECT g.id AS termset, f.no AS fit, f.refused, f.past,
-  CASE WHEN f.mode = 1 AND p.rank = 1 THEN 1 WHEN f.mode = 0 THEN 0 ELSE 2 END AS mode, f.mode = 2 AS by_rules,
-  (p.a).root, (p.a).share, {", ".join(f"(p.a).{name}" for name in _COLUMNS)},
+SELECT (p.a).termset, f.no AS fit, f.refused, f.past, CASE WHEN p.n <= 2 AND p.last = 0 THEN 1 ELSE 2 END AS mode,
+  false AS by_rules, (p.a).root, (p.a).share, {", ".join(f"(p.a).{name}" for name in _COLUMNS)},
   {", ".join(f"(p.b).{name} AS b_{name}" for name in _COLUMNS)}
-FROM clr_of g JOIN clr_fit f ON f.no = g.fit
-LEFT JOIN clr_pair p ON p.termset = g.id
+FROM clr_pair p JOIN clr_fit f ON f.no = (p.a).fit
+UNION ALL
+SELECT g.id, f.no, f.refused, f.past, f.mode, f.mode = 2, NULL::int, NULL::int,
+  {", ".join(f"NULL::{kind}" for kind in (*_COLUMNS.values(), *_COLUMNS.values()))}
+FROM clr_of g JOIN clr_fit f ON f.no = g.fit WHERE g.mode <> 1
 """
 
 
