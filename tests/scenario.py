@@ -157,7 +157,7 @@ def clearance(of: Publisher, *, buyer: Actor | None = None, at: datetime | None 
     bundle = clearing.create_bundle(
         organisation=house, title="", ids=[item.name_id for item in of.works], actor=buyer, at=at
     )
-    return clearing.clear(use=profile, bundle=bundle, currency="usd", actor=buyer, at=at)
+    return clearing.clear(use=profile, bundle=bundle, currency=TERMS["currency"], actor=buyer, at=at)
 
 
 def buyer_of(decided: Clearance) -> Actor:
@@ -204,7 +204,9 @@ def captured(of: Publisher, *, at: datetime | None = None, **use: Any) -> Paymen
             order=placed, idem="pay", method="payment_intent", stripe_id=f"pi_{placed.pk}", status="pending",
             amount_minor=placed.total_minor, currency=placed.currency,
         )  # fmt: skip
-        settlement.apply(payment, paid(placed.total_minor, stripe_id=f"pi_{placed.pk}"), actor=SYSTEM, at=at)
+        money = {"currency": placed.currency, "settled_currency": placed.currency}
+        facts = paid(placed.total_minor, stripe_id=f"pi_{placed.pk}", **money)
+        settlement.apply(payment, facts, actor=SYSTEM, at=at)
     return payment
 
 

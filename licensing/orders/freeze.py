@@ -5,27 +5,63 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from licensing.kernel import canonical
 from licensing.orders.models import Quote
 
-# The public licence of a line is the most specific assertion that covers the work, as the engine looked at them.
+# A terms version may ask a minimum of the whole order. What its lines lack is added to them, in proportion to what each
+# counts for it (co-licensed lines by its share), the odd micro by remainder, then by the work's id. The public licence
+# of a line is the most specific assertion that covers the work, as the engine looked at them.
 LINES = """
+WITH cleared AS (
+  SELECT d.*, coalesce(d.price_micro, 0) AS price, w.public_id AS work, w.imprint_id, w.catalogue_id
+  FROM licensing_decision d JOIN licensing_work w ON w.id = d.work_id
+  WHERE d.clearance_id = %(clearance)s AND d.outcome = 'cleared' AND NOT d.work_id = ANY(%(excluded)s)
+), asking AS (
+  SELECT v.id, (v.price ->> 'minimum_per_order_minor')::numeric * 1000000 AS minimum
+  FROM licensing_termsversion v WHERE v.currency = %(currency)s AND (v.price ->> 'minimum_per_order_minor')::bigint > 0
+    AND v.id IN (SELECT unnest(c.versions) FROM cleared c)
+), counted AS (
+  SELECT c.id, c.work, a.id AS version, a.minimum, div(c.price::numeric * s.own, s.whole) AS weight
+  FROM cleared c CROSS JOIN LATERAL (
+    SELECT u.version, sum(u.ppm) AS own, sum(sum(u.ppm)) OVER () AS whole
+    FROM unnest(c.shares, c.versions) AS u(ppm, version) GROUP BY u.version) s
+  JOIN asking a ON a.id = s.version
+), summed AS (
+  SELECT *, minimum - sum(weight) OVER own AS lack, sum(weight) OVER own AS total, count(*) OVER own AS number
+  FROM counted WINDOW own AS (PARTITION BY version)
+), divided AS (
+  SELECT id, work, version, lack, div(lack * w, total) AS floor, mod(lack * w, total) AS remainder
+  FROM (SELECT id, work, version, lack, CASE WHEN total = 0 THEN 1 ELSE weight END AS w,
+               CASE WHEN total = 0 THEN number ELSE total END AS total FROM summed WHERE lack > 0) s
+), added AS (
+  SELECT id, sum(floor + (place <= lack - floors)::int)::bigint AS micro
+  FROM (SELECT id, lack, floor, sum(floor) OVER (PARTITION BY version) AS floors,
+               row_number() OVER (PARTITION BY version ORDER BY remainder DESC, work) AS place FROM divided) p
+  GROUP BY id
+)
 INSERT INTO licensing_quoteline (quote_id, work_id, decision_id, price_micro, detail)
-SELECT %(quote)s, d.work_id, d.id, coalesce(d.price_micro, 0), jsonb_build_object('kind', d.kind, 'licence', (
-  SELECT o.expression FROM licensing_openlicence o
-  WHERE d.kind IN ('open_licence', 'mixed') AND o.ended_at IS NULL AND o.grade NOT IN ('none', 'unparsed')
-    AND (o.work_id = w.id OR o.imprint_id = w.imprint_id OR o.catalogue_id = w.catalogue_id)
-  ORDER BY o.work_id IS NULL, o.imprint_id IS NULL, o.id LIMIT 1))
-FROM licensing_decision d JOIN licensing_work w ON w.id = d.work_id
-WHERE d.clearance_id = %(clearance)s AND d.outcome = 'cleared' AND NOT d.work_id = ANY(%(excluded)s)
+SELECT %(quote)s, d.work_id, d.id, d.price + coalesce(a.micro, 0),
+  CASE WHEN a.micro > 0 THEN jsonb_build_object('minimum_micro', a.micro::text) ELSE '{}' END
+  || jsonb_build_object('kind', d.kind, 'licence', (
+    SELECT o.expression FROM licensing_openlicence o
+    WHERE d.kind IN ('open_licence', 'mixed') AND o.ended_at IS NULL AND o.grade NOT IN ('none', 'unparsed')
+      AND (o.work_id = d.work_id OR o.imprint_id = d.imprint_id OR o.catalogue_id = d.catalogue_id)
+    ORDER BY o.work_id IS NULL, o.imprint_id IS NULL, o.id LIMIT 1))
+FROM cleared d LEFT JOIN added a ON a.id = d.id
+"""
+SUMS = """
+SELECT count(*), coalesce(sum(price_micro), 0), coalesce(sum((detail ->> 'minimum_micro')::bigint), 0)
+FROM licensing_quoteline WHERE quote_id = %(quote)s
 """
 
-# One row per root claim of a line: whose split is paid. A claim that licenses under several versions counts once.
+# One row per root claim of a line: whose split is paid. A claim that licenses under several versions counts once. The
+# splits relied upon are frozen by the same statement: the database takes no share of one that is not.
 SHARES = """
+WITH given AS (
 INSERT INTO licensing_quoteshare (line_id, claim_id, organisation_id, share_ppm, terms_version_id, split_version_id)
 SELECT l.id, s.claim_id, c.organisation_id, s.share_ppm, s.terms_version_id, v.id
 FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
@@ -42,6 +78,9 @@ JOIN LATERAL (
   ORDER BY v.number DESC LIMIT 1
 ) v ON true
 WHERE l.quote_id = %(quote)s
+RETURNING split_version_id)
+UPDATE licensing_splitversion SET frozen_at = %(at)s
+WHERE frozen_at IS NULL AND id IN (SELECT split_version_id FROM given)
 """
 
 UNSPLIT = """
@@ -64,13 +103,6 @@ WHERE l.quote_id = %(quote)s AND l.price_micro > 0
 GROUP BY w.public_id HAVING sum(s.share_ppm) <> 1000000 ORDER BY 1 LIMIT 20
 """
 
-FREEZE = """
-UPDATE licensing_splitversion SET frozen_at = %(at)s
-WHERE frozen_at IS NULL AND id IN (
-  SELECT s.split_version_id FROM licensing_quoteshare s JOIN licensing_quoteline l ON l.id = s.line_id
-  WHERE l.quote_id = %(quote)s)
-"""
-
 # One line per work, by its public id: what the quote's hash covers.
 DIGEST = """
 SELECT w.public_id::text, l.price_micro,
@@ -85,16 +117,24 @@ WHERE l.quote_id = %(quote)s GROUP BY w.public_id, l.price_micro ORDER BY w.publ
 """
 
 
-def copy_lines(quote: Quote, *, excluded: list[int]) -> tuple[int, int]:
-    """Write a line per cleared decision; returns (works, sum of prices in micro)."""
+class Copied(NamedTuple):
+    """How many lines, the sum of their prices, and how much of it only order minimums brought; micro."""
+
+    works: int
+    micro: int
+    minimum_micro: int
+
+
+def copy_lines(quote: Quote, *, excluded: list[int]) -> Copied:
+    """Write a line per cleared decision, raised to the order minimum of its terms (docs/algorithms/pricing.md)."""
+    values: dict[str, Any] = {
+        "quote": quote.pk, "clearance": quote.clearance_id, "excluded": excluded, "currency": quote.currency,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(LINES, {"quote": quote.pk, "clearance": quote.clearance_id, "excluded": excluded})
-        cursor.execute(
-            "SELECT count(*), coalesce(sum(price_micro), 0)::bigint FROM licensing_quoteline WHERE quote_id = %s",
-            [quote.pk],
-        )
-        works, micro = cursor.fetchone()
-    return works, micro
+        cursor.execute(LINES, values)
+        cursor.execute(SUMS, values)
+        works, micro, minimum = cursor.fetchone()
+    return Copied(works, int(micro), int(minimum))
 
 
 def copy_shares(quote: Quote, *, on: date, actions: int, territories: str) -> list[tuple[str, str]]:
@@ -108,10 +148,7 @@ def copy_shares(quote: Quote, *, on: date, actions: int, territories: str) -> li
     with connection.cursor() as cursor:
         cursor.execute(SHARES, values)
         cursor.execute(UNSPLIT, values)
-        missing = [(str(work), str(claim)) for work, claim in cursor.fetchall()]
-        if not missing:
-            cursor.execute(FREEZE, values)
-    return missing
+        return [(str(work), str(claim)) for work, claim in cursor.fetchall()]
 
 
 def unclear(quote: Quote) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from licensing.kernel import money
 
-RULE_VERSION = "quote-1"
+RULE_VERSION = "quote-2"
 PPM = 1_000_000
 VALID_FOR = timedelta(days=14)
 

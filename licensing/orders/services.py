@@ -16,7 +16,7 @@ from accounts.unit import Actor, unit
 from licensing.clearing.models import Clearance
 from licensing.events import services as events
 from licensing.jobs import services as jobs
-from licensing.kernel import digests, ids
+from licensing.kernel import digests, ids, money
 from licensing.kernel import territories as places
 from licensing.orders import freeze, recheck, rules
 from licensing.orders.models import FeeSchedule, Order, Quote, TaxRate
@@ -51,8 +51,8 @@ def quote(
     """Freeze the cleared works of a clearance with prices, terms and splits; expires after rules.VALID_FOR.
 
     `exclude` are internal ids of works the licensee leaves out. Creating with the same `idem` returns the first quote.
-    Raises Refused("nothing_cleared"), Refused("split_missing") or Refused("shares_unclear") naming works, or
-    Refused("clearance_not_decided").
+    Raises Refused("nothing_cleared"), Refused("quote_too_large"), Refused("clearance_not_decided"), or
+    Refused("split_missing") or Refused("shares_unclear") naming works.
     """
     with unit(actor):
         earlier = Quote.objects.filter(organisation_id=clearance.organisation_id, livemode=actor.livemode, idem=idem)
@@ -61,15 +61,16 @@ def quote(
         if clearance.status != "decided":
             raise Refused("clearance_not_decided", f"{clearance.name_id} is {clearance.status}.")
         made = _open(clearance, idem, at)
-        works, micro = freeze.copy_lines(made, excluded=list(exclude))
-        if works == 0:
+        copied = freeze.copy_lines(made, excluded=list(exclude))
+        if copied.works == 0:
             raise Refused("nothing_cleared", f"No work of {clearance.name_id} is cleared; there is nothing to quote.")
+        _check_sum(copied)
         cells = cells_of(made, at)
         missing = freeze.copy_shares(made, on=at.date(), actions=cells.actions, territories=cells.territories)
         if missing:
             raise Refused("split_missing", "Somebody must first say who is paid for these works.", _unsplit(missing))
         _check_shares(made)
-        _price(made, works, micro, at)
+        _price(made, copied, at)
         audit.record(
             actor=actor, act="quote.issued", subject=made.name_id, at=at,
             after={"total_minor": made.total_minor, "currency": made.currency, "sha256": made.sha256},
@@ -155,7 +156,7 @@ def _open(clearance: Clearance, idem: str | None, at: datetime) -> Quote:
     )  # fmt: skip
 
 
-def _price(made: Quote, works: int, micro: int, at: datetime) -> None:
+def _price(made: Quote, copied: freeze.Copied, at: datetime) -> None:
     """Fill in totals, body and hash: the last change a quote ever sees (the database refuses more)."""
     schedule = (
         FeeSchedule.objects.filter(livemode=made.livemode, currency=made.currency, starts__lte=at.date())
@@ -169,13 +170,14 @@ def _price(made: Quote, works: int, micro: int, at: datetime) -> None:
         TaxRate.objects.filter(livemode=made.livemode, jurisdiction=country, starts__lte=at.date())
         .order_by("-starts").first()
     )  # fmt: skip
-    sums = rules.totals(works_micro=micro, fee=fee, tax_ppm=tax.ppm if tax else 0)
-    made.works_count, made.works_minor, made.fee_minor = works, sums.works_minor, sums.fee_minor
+    sums = rules.totals(works_micro=copied.micro, fee=fee, tax_ppm=tax.ppm if tax else 0)
+    made.works_count, made.works_minor, made.fee_minor = copied.works, sums.works_minor, sums.fee_minor
     made.tax_minor, made.total_minor = sums.tax_minor, sums.total_minor
     made.body = {
         "quote": made.name_id, "clearance": made.clearance.name_id, "use": made.clearance.use.sha256,
-        "currency": made.currency, "rule_version": rules.RULE_VERSION, "works_count": str(works),
-        "works_micro": str(micro), "works_minor": str(sums.works_minor), "fee_minor": str(sums.fee_minor),
+        "currency": made.currency, "rule_version": rules.RULE_VERSION, "works_count": str(copied.works),
+        "works_micro": str(copied.micro), "minimum_micro": str(copied.minimum_micro),
+        "works_minor": str(sums.works_minor), "fee_minor": str(sums.fee_minor),
         "fee_ppm": str(schedule.ppm) if schedule else None, "tax_minor": str(sums.tax_minor),
         "tax": {"jurisdiction": country, "ppm": str(tax.ppm), "source": tax.source} if tax else "no rate known",
         "total_minor": str(sums.total_minor), "expires_at": made.expires_at.isoformat(),
@@ -201,6 +203,14 @@ def _check_works(lost: list[tuple[str, str]]) -> None:
         raise Refused(
             "works_dropped_out", f"{len(lost)} works fell away since the quote; quote again without them.", reasons
         )
+
+
+def _check_sum(copied: freeze.Copied) -> None:
+    minor = money.half_up(copied.micro, money.MICRO)
+    if minor > money.POOL_MAX_MINOR:
+        expected = f"at most {money.POOL_MAX_MINOR}"
+        reason = Reason("quote_too_large", "Quote fewer works.", "/clearance", f"{minor} minor units", expected)
+        raise Refused("quote_too_large", "One quote cannot be divided exactly beyond this sum.", [reason])
 
 
 def _check_shares(made: Quote) -> None:

@@ -9,12 +9,12 @@ import pytest
 from accounts.errors import Refused
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Work
-from licensing.kernel import digests, territories
+from licensing.kernel import digests, money, territories
 from licensing.orders import rules
 from licensing.orders import services as orders
 from licensing.orders.models import Order, Quote, QuoteLine, QuoteShare
 from licensing.rights import services as rights
-from licensing.rights import splits
+from licensing.rights import splits, terms
 from licensing.rights.models import Claim, Encumbrance, SplitVersion
 from licensing.rights.scopes import Target
 from tests import scenario
@@ -38,6 +38,52 @@ def test_the_fee_is_contained_in_the_price() -> None:
     orders.set_fee(livemode=False, currency="usd", fee=rules.Fee(150_000), actor=SYSTEM, at=at)
     made = scenario.quote(scenario.publisher(), at=at)
     assert (made.works_minor, made.fee_minor, made.total_minor) == (37_037, 5_556, 37_037)
+
+
+@pytest.mark.parametrize(
+    ("flat", "minimum", "works_minor"),
+    [(12_345_678_901, 37_036, 37_037), (12_345_678_901, 50_000, 50_000), (1, 2_500, 2_500), (0, 7, 7), (0, 0, 0)],
+)
+def test_an_order_costs_at_least_what_its_terms_ask(
+    monkeypatch: pytest.MonkeyPatch, flat: int, minimum: int, works_minor: int
+) -> None:
+    price = {"rules": [{"kind": "flat", "amount_micro": flat}], "minimum_per_order_minor": minimum}
+    monkeypatch.setitem(scenario.TERMS, "price", price)
+    made = scenario.quote(scenario.publisher(works=3))
+    with unit(SYSTEM):
+        prices = sorted(QuoteLine.objects.filter(quote=made).values_list("price_micro", flat=True))
+    assert max(prices) - min(prices) <= 1
+    added = max(0, minimum * 1_000_000 - 3 * flat)
+    assert sum(prices) == 3 * flat + added
+    assert (made.works_minor, made.body["minimum_micro"]) == (works_minor, str(added))
+
+
+def test_a_minimum_is_of_the_works_under_its_terms_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    price = {"rules": [{"kind": "flat", "amount_micro": 3_000_000}], "minimum_per_order_minor": 100}
+    monkeypatch.setitem(scenario.TERMS, "price", price)
+    shelf = scenario.publisher(works=3)
+    dear = scenario.TERMS | {"price": {"rules": [{"kind": "flat", "amount_micro": 999_000_000}]}}
+    version = terms.draft_terms(
+        organisation=shelf.organisation, own_key="dear", body=dear, actor=shelf.actor, at=scenario.now()
+    )
+    terms.publish_terms(terms=version.terms, actor=shelf.actor, at=scenario.now())
+    target = Target("work", work=shelf.works[0])
+    terms.assign_terms(terms=version.terms, target=target, actor=shelf.actor, at=scenario.now())
+    made = scenario.quote(shelf)
+    with unit(SYSTEM):
+        found = dict(QuoteLine.objects.filter(quote=made).values_list("work_id", "price_micro"))
+    assert [found[work.pk] for work in shelf.works] == [999_000_000, 50_000_000, 50_000_000]
+
+
+def test_a_sum_that_cannot_be_divided_exactly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    price = {"rules": [{"kind": "flat", "amount_micro": 10**14}]}
+    monkeypatch.setitem(scenario.TERMS, "price", price)
+    monkeypatch.setattr(money, "POOL_MAX_MINOR", 10**8)
+    with pytest.raises(Refused) as refused:
+        scenario.quote(scenario.publisher(works=2))
+    assert refused.value.code == "quote_too_large"
+    with unit(SYSTEM):
+        assert not Quote.objects.exists()
 
 
 def test_the_same_key_returns_the_same_quote() -> None:
@@ -146,3 +192,18 @@ def test_what_cannot_wait_is_checked_at_acceptance(change: object, code: str) ->
     with unit(SYSTEM):
         assert Quote.objects.get().status == "issued"
         assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "price",
+    [
+        {"rules": [{"kind": "flat", "amount_micro": 10**14 + 1}]},
+        {"rules": [{"kind": "flat", "amount_micro": 10**14}, {"kind": "per_image", "amount_micro": 1}]},
+        {"rules": [{"kind": "free"}], "minimum_per_order_minor": 10**14 + 1},
+    ],
+)
+def test_no_price_is_too_large_to_be_computed(monkeypatch: pytest.MonkeyPatch, price: dict[str, object]) -> None:
+    monkeypatch.setitem(scenario.TERMS, "price", price)
+    with pytest.raises(Refused) as refused:
+        scenario.publisher(works=1)
+    assert "at most 100000000000000" in refused.value.reasons[0].message
