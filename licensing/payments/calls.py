@@ -13,7 +13,7 @@ from accounts.errors import Refused
 from accounts.unit import Actor, unit
 from licensing.kernel import digests
 from licensing.payments import gateway
-from licensing.payments.facts import Kind, Outcome
+from licensing.payments.facts import Outcome
 from licensing.payments.models import StripeCall
 
 
@@ -48,7 +48,8 @@ def answered(*, call: StripeCall, outcome: Outcome[Any], actor: Actor, at: datet
         said: dict[str, Any] = {"kind": str(outcome.kind)}
         if outcome.problem is not None:
             said |= {"code": outcome.problem.code, "message": outcome.problem.message}
-        unknown = outcome.kind is Kind.RETRY or (outcome.problem is not None and outcome.problem.state_unknown)
-        to = "unknown" if unknown else "answered"
+        to = "unknown" if outcome.state_unknown else "answered"
         if held.status != to:
             states.advance(held, to, actor=actor, at=at, response=said)
+        else:
+            StripeCall.objects.filter(pk=held.pk).update(response=said)

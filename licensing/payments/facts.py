@@ -50,6 +50,11 @@ class Outcome(Generic[T]):
     value: T | None = None
     problem: Problem | None = None
 
+    @property
+    def state_unknown(self) -> bool:
+        """Whether the call may have had an effect that its answer does not tell."""
+        return self.kind is Kind.RETRY or (self.problem is not None and self.problem.state_unknown)
+
     def map(self, change: Callable[[T], U]) -> Outcome[U]:
         """The same outcome with its value changed; problems pass through."""
         if self.value is None:
@@ -69,6 +74,7 @@ class PaymentFacts:
 
     `fee_minor`, `settled_minor` and `settled_currency` are those of the balance transaction (another currency than
     the payment's when Stripe converts) and None until Stripe has attached it, which may be after the success event.
+    `paid_at` is when the buyer was charged.
     """
 
     id: str
@@ -89,6 +95,7 @@ class PaymentFacts:
     call_key: str | None
     livemode: bool
     raw: Json = field(repr=False)
+    paid_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,7 @@ def payment(raw: Json) -> PaymentFacts:
         call_key=known.get(CALL_KEY),
         livemode=raw["livemode"],
         raw=raw,
+        paid_at=moment(details["created"]) if "created" in details else None,
     )
 
 

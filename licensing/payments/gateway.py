@@ -56,6 +56,11 @@ class Gateway:
     timeout: int = 20
     max_network_retries: int = 0
 
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money (sk_live_, rk_live_)."""
+        return "_live_" in self.api_key
+
 
 class BadSignature(Exception):
     """A webhook that is not proven to come from Stripe: wrong secret, stale, or no readable event."""

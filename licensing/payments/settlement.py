@@ -18,19 +18,25 @@ from licensing.kernel import money
 from licensing.ledger import services as ledger
 from licensing.orders import services as orders
 from licensing.orders.models import Order
-from licensing.payments import calls, gateway
-from licensing.payments.facts import PaymentFacts
+from licensing.payments import calls, gateway, services
+from licensing.payments.facts import PaymentFacts, SessionFacts
 from licensing.payments.models import Payment, WebhookEvent
 
 RULE_VERSION = "capture-1"
 LOOK_AGAIN = timedelta(minutes=2)
+LATER_HOURLY = timedelta(days=1)
+"""A payment nobody has finished for so long is looked after once an hour only."""
 RELEVANT = ("payment_intent.", "checkout.session.", "charge.")
+UNBOOKED = ("charge.refund", "charge.dispute.", "refund.")
+"""Money that goes back. Nothing here books it yet, so such an event waits for a person and is never called handled."""
+SETTLED = ("captured", "refunded", "suspense", "cancelled")
 
 
 def receive(*, endpoint: str, payload: bytes, signature: str, secrets: Sequence[str], at: datetime) -> WebhookEvent:
     """Verify and store an event once per (endpoint, account, event id) and ring for it; the answer is always quick.
 
-    Raises Refused("signature_invalid"): a body that is not proven to be Stripe's is not trusted and not kept.
+    An event of the other mode than our key's is kept as ignored. Raises Refused("signature_invalid"): a body that is
+    not proven to be Stripe's is not trusted and not kept.
     """
     try:
         event = gateway.verify_event(payload, signature, secrets)
@@ -46,7 +52,9 @@ def receive(*, endpoint: str, payload: bytes, signature: str, secrets: Sequence[
                 "object_id": str(thing.get("id", "")), "livemode": actor.livemode, "received_at": at,
             },
         )  # fmt: skip
-        if new:
+        if new and actor.livemode != calls.configured().livemode:
+            states.advance(row, "ignored", actor=actor, at=at, handled_at=at)
+        elif new:
             jobs.enqueue(
                 kind="hooks.stripe", subject=str(row.pk), queue="hooks", actor=actor, at=at,
                 dedupe_key=f"hooks.stripe:{row.pk}",
@@ -55,20 +63,24 @@ def receive(*, endpoint: str, payload: bytes, signature: str, secrets: Sequence[
 
 
 def handle(*, event_pk: int, actor: Actor, at: datetime) -> None:
-    """Do what a stored event asks for. An object nobody here knows is parked;
-    the job tries again, then a person looks.
+    """Do what a stored event asks for. An object nobody here knows is parked: the job tries again, then a person looks.
+
+    Raises Refused("object_unknown", retryable), or Refused("movement_unbooked") for money that goes back.
     """
     with unit(actor):
         event = WebhookEvent.objects.get(pk=event_pk)
         WebhookEvent.objects.filter(pk=event_pk).update(attempts=event.attempts + 1)
         if event.status in ("handled", "ignored"):
             return
-        if not event.type.startswith(RELEVANT):
+        if not event.type.startswith((*RELEVANT, *UNBOOKED)):
             states.advance(event, "ignored", actor=actor, at=at, handled_at=at)
             return
-        payment = _payment_of(event)
-        if payment is None and event.status == "received":
+        payment, unbooked = _payment_of(event), event.type.startswith(UNBOOKED)
+        if (payment is None or unbooked) and event.status == "received":
             states.advance(event, "parked", actor=actor, at=at)
+    if unbooked:
+        said = f"{event.type} {event.object_id}: money goes back at Stripe and no entry says so; book it by hand."
+        raise Refused("movement_unbooked", said)
     if payment is None:
         raise Refused("object_unknown", f"{event.type} {event.object_id} is of no payment here.", retryable=True)
     whose = system(livemode=payment.livemode, organisation_id=payment.organisation_id)
@@ -106,33 +118,41 @@ def settle(*, payment_id: str, actor: Actor, at: datetime) -> Payment:
     """
     with unit(actor):
         payment = Payment.objects.get(public_id=Payment.decode(payment_id))
-    if payment.status in ("captured", "refunded", "suspense"):
+    if payment.status in SETTLED:
         return payment
-    facts = _fetch(payment)
+    if payment.stripe_id is None and payment.session_id is None:
+        payment = services.resume(payment=payment, actor=actor, at=at)
+        if payment.status == "failed":
+            return payment
+    facts, over = _fetch(payment)
     with unit(actor):
         held = Payment.objects.select_for_update().get(pk=payment.pk)
-        if facts is not None and held.status not in ("captured", "refunded", "suspense"):
+        if held.status in SETTLED:
+            return held
+        if facts is not None:
             apply(held, facts, actor=actor, at=at)
+        if over and held.status not in SETTLED:
+            states.advance(held, "cancelled", actor=actor, at=at)
         return held
 
 
-def _fetch(payment: Payment) -> PaymentFacts | None:
-    """The facts of the intent, through the hosted page where there is one; None before anybody tried to pay."""
+def _fetch(payment: Payment) -> tuple[PaymentFacts | None, bool]:
+    """The facts of the intent (None before anybody tried to pay), and whether its hosted page is over for good."""
     known = calls.configured()
+    session: SessionFacts | None = None
+    facts: PaymentFacts | None = None
     if payment.session_id:
         outcome = gateway.fetch_checkout_session(known, payment.session_id)
-        if outcome.value is not None:
-            return outcome.value.payment
-        problem = outcome.problem
-    elif payment.stripe_id:
-        fetched = gateway.fetch_payment_intent(known, payment.stripe_id)
-        if fetched.value is not None:
-            return fetched.value
-        problem = fetched.problem
+        session, problem = outcome.value, outcome.problem
+        facts = session.payment if session else None
     else:
-        raise Refused("payment_unknown", f"{payment.name_id} has no object at Stripe yet.", retryable=True)
-    said = problem.message if problem else "no answer"
-    raise Refused("payment_unknown", f"Stripe did not answer for {payment.name_id}: {said}", retryable=True)
+        fetched = gateway.fetch_payment_intent(known, str(payment.stripe_id))
+        facts, problem = fetched.value, fetched.problem
+    if problem is not None:
+        raise Refused(
+            "payment_unknown", f"Stripe did not answer for {payment.name_id}: {problem.message}", retryable=True
+        )
+    return facts, session is not None and session.status == "expired"
 
 
 def apply(payment: Payment, facts: PaymentFacts, *, actor: Actor, at: datetime) -> None:
@@ -147,7 +167,7 @@ def apply(payment: Payment, facts: PaymentFacts, *, actor: Actor, at: datetime) 
         if facts.fee_minor is None:
             raise Refused("payment_unknown", f"Stripe's fee on {payment.name_id} is not known yet.", retryable=True)
         _capture(payment, facts, actor, at)
-    elif facts.status == "canceled" and payment.status != "failed":
+    elif facts.status == "canceled" and payment.status not in ("failed", "cancelled"):
         states.advance(payment, "cancelled", actor=actor, at=at)
 
 
@@ -159,7 +179,7 @@ def _capture(payment: Payment, facts: PaymentFacts, actor: Actor, at: datetime) 
     if payment.status in ("unknown", "created", "failed"):
         states.advance(payment, "pending", actor=actor, at=at)
     states.advance(
-        payment, "captured" if fits else "suspense", actor=actor, at=at, captured_at=at,
+        payment, "captured" if fits else "suspense", actor=actor, at=at, captured_at=facts.paid_at or at,
         captured_minor=facts.captured_minor, fee_minor=facts.fee_minor, facts=facts.raw,
         balance_transaction=facts.balance_transaction_id or "",
     )  # fmt: skip
@@ -178,29 +198,41 @@ def _capture(payment: Payment, facts: PaymentFacts, actor: Actor, at: datetime) 
 
 
 def _post(payment: Payment, facts: PaymentFacts, order: Order | None, actor: Actor, at: datetime) -> None:
+    """Booked today, as it really happened; where Stripe has exchanged the money, each currency balances by itself."""
     gross, fee = facts.captured_minor * money.MICRO, (facts.fee_minor or 0) * money.MICRO
     against = f"order_clearing:{order.name_id}" if order else f"buyer_suspense:{payment.name_id}"
-    lines = [ledger.Line("stripe_pending", gross), ledger.Line(against, -gross)]
+    lines = [ledger.Line(against, -gross)]
+    kept = facts.settled_currency or facts.currency
+    if kept == facts.currency:
+        lines.append(ledger.Line("stripe_pending", gross))
+    else:
+        exchanged, arrived = f"fx_clearing:{payment.name_id}", (facts.settled_minor or 0) * money.MICRO
+        lines += [ledger.Line(exchanged, gross), ledger.Line(exchanged, -arrived, kept)]
+        lines.append(ledger.Line("stripe_pending", arrived, kept))
     if fee:
-        lines += [ledger.Line("stripe_fee_expense", fee), ledger.Line("stripe_pending", -fee)]
+        lines += [ledger.Line("stripe_fee_expense", fee, kept), ledger.Line("stripe_pending", -fee, kept)]
     ledger.post(
         idem_key=f"capture:{payment.name_id}", kind="capture", lines=lines, currency=facts.currency,
-        livemode=payment.livemode, effective_date=at.date(), occurred_at=at, source=payment.name_id, actor=actor,
-        at=at, rule_version=RULE_VERSION,
+        livemode=payment.livemode, effective_date=at.date(), occurred_at=facts.paid_at or at, source=payment.name_id,
+        actor=actor, at=at, rule_version=RULE_VERSION,
     )  # fmt: skip
 
 
 def poll(*, actor: Actor, at: datetime) -> int:
-    """Make a settle job for every payment that has been open for two minutes: a webhook may be lost.
-    Returns how many.
+    """Make a settle job for every payment that has been open for two minutes: a webhook or an answer may be lost.
+
+    Those older than a day are looked after once an hour. Returns how many.
     """
+    slot = int(at.timestamp()) // int(LOOK_AGAIN.total_seconds())
     with unit(actor), transaction.atomic():
-        waiting = Payment.objects.filter(status__in=["pending", "unknown"], created_at__lt=at - LOOK_AGAIN)
-        slot = int(at.timestamp()) // int(LOOK_AGAIN.total_seconds())
-        for payment in waiting.order_by("id")[:1000]:
+        waiting = Payment.objects.filter(status__in=[*services.UNSENT, "pending"], created_at__lt=at - LOOK_AGAIN)
+        if slot % (timedelta(hours=1) // LOOK_AGAIN):
+            waiting = waiting.filter(created_at__gte=at - LATER_HOURLY)
+        due = list(waiting.order_by("id"))
+        for payment in due:
             whose = system(livemode=payment.livemode, organisation_id=payment.organisation_id)
             jobs.enqueue(
                 kind="payments.settle", subject=payment.name_id, queue="hooks", actor=whose, at=at, max_attempts=2,
                 dedupe_key=f"payments.settle:{payment.name_id}:{slot}",
             )  # fmt: skip
-        return len(waiting)
+        return len(due)
