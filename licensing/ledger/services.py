@@ -12,6 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from accounts import identity
 from accounts.errors import Reason, Refused
+from accounts.models import Countersign
 from accounts.unit import Actor, unit
 from licensing.kernel import ids
 from licensing.ledger import accounts, periods, rules
@@ -32,6 +33,7 @@ INSERT INTO licensing_ledgeraccount (livemode, code, currency_id, kind, owner, w
 SELECT * FROM unnest(%s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
 ON CONFLICT DO NOTHING
 """
+# In the order of the keys: two batches with keys in common wait for each other instead of locking each other out.
 _ENTRIES = """
 INSERT INTO licensing_ledgerentry (public_id, created_at, livemode, idem_key, kind, effective_date, occurred_at,
   posted_at, source, reverses_id, actor, memo, rule_version, payload_hash, xid, cluster)
@@ -41,9 +43,9 @@ SELECT w.public_id, %(at)s, w.livemode, w.idem_key, w.kind, w.effective_date, w.
 FROM unnest(%(public_id)s::uuid[], %(livemode)s::boolean[], %(idem_key)s::text[], %(kind)s::text[],
   %(effective_date)s::date[], %(occurred_at)s::timestamptz[], %(source)s::text[], %(reverses)s::uuid[],
   %(memo)s::text[], %(rule_version)s::text[], %(payload_hash)s::text[])
-  WITH ORDINALITY AS w(public_id, livemode, idem_key, kind, effective_date, occurred_at, source, reverses, memo,
-  rule_version, payload_hash, place)
-ORDER BY w.place
+  AS w(public_id, livemode, idem_key, kind, effective_date, occurred_at, source, reverses, memo, rule_version,
+  payload_hash)
+ORDER BY w.idem_key
 ON CONFLICT (idem_key) DO NOTHING RETURNING id, idem_key, effective_date
 """
 # Every line of every entry in one statement: the zero-sum trigger sees whole entries or refuses.
@@ -79,8 +81,8 @@ def post(
     `effective_date` decides the period, `occurred_at` is when it really happened, `source` the public id of the cause,
     `reverses` the public id of an entry this one takes back in full. Accounts of the chart are opened when first used.
     The same `idem_key` with the same content returns the earlier entry; with other content Refused("idem_conflict").
-    Also refused: "entry_invalid" (reasons per line), "entry_unknown" (`reverses`), "period_closed", "period_missing".
-    Nothing is written then.
+    Also refused: "entry_invalid" (reasons per line), "entry_unknown" (`reverses`), "period_closed", "period_missing",
+    "countersign_needed" (kind manual, or a soft period). Nothing is written then.
     """
     draft = Draft(
         idem_key=idem_key,
@@ -108,9 +110,12 @@ def post_many(drafts: Sequence[Draft], *, actor: Actor, at: datetime) -> int:
     if len(hashes) != len(drafts):
         raise Refused("idem_conflict", "Two entries of one batch have the same key.")
     with unit(actor), connection.cursor() as cursor:
+        soft: set[tuple[bool, date]] = set()
         for livemode, day in sorted({(draft.livemode, draft.effective_date) for draft in drafts}):
             kinds = {draft.kind for draft in drafts if (draft.livemode, draft.effective_date) == (livemode, day)}
-            periods.share(livemode=livemode, day=day, kinds=kinds, actor=actor, at=at)
+            if periods.share(livemode=livemode, day=day, kinds=kinds, actor=actor, at=at) == "soft":
+                soft.add((livemode, day))
+        _check_approved([d for d in drafts if d.kind == "manual" or (d.livemode, d.effective_date) in soft], hashes)
         _open_accounts(cursor, drafts)
         fresh = _insert_entries(cursor, drafts, hashes, actor, at)
         if len(fresh) < len(drafts):
@@ -125,6 +130,18 @@ def _check(draft: Draft) -> None:
     if faults:
         reasons = [Reason(code, message, pointer) for code, pointer, message in faults]
         raise Refused("entry_invalid", f"The entry cannot be posted: {reasons[0].message}", reasons)
+
+
+def _check_approved(drafts: Sequence[Draft], hashes: dict[str, str]) -> None:
+    """Manual entries, and every entry into a soft period, have been approved by a second person, content by content."""
+    if not drafts:
+        return
+    signed = Countersign.objects.filter(right="ledger.manual", status="approved")
+    approved = set(signed.filter(payload_hash__in=hashes.values()).values_list("livemode", "payload_hash"))
+    earlier = set(LedgerEntry.objects.filter(idem_key__in=hashes).values_list("idem_key", flat=True))
+    for draft in drafts:
+        if (draft.livemode, hashes[draft.idem_key]) not in approved and draft.idem_key not in earlier:
+            raise Refused("countersign_needed", f"{draft.idem_key} needs the approval of a second person.")
 
 
 def _open_accounts(cursor: CursorWrapper, drafts: Sequence[Draft]) -> None:

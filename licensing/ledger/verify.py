@@ -15,8 +15,8 @@ from uuid import UUID
 from django.db import connection
 
 from licensing.kernel import ids
-from licensing.ledger import queries, rules
-from licensing.ledger.models import LedgerEntry
+from licensing.ledger import accounts, guards, periods, queries, rules
+from licensing.ledger.models import LedgerAccount, LedgerEntry, LedgerPeriod
 
 BATCH = 5_000
 
@@ -48,22 +48,11 @@ WHERE NOT EXISTS (SELECT FROM licensing_ledgerentry e WHERE e.id = l.entry_id)
    OR NOT EXISTS (SELECT FROM licensing_ledgeraccount a WHERE a.id = l.account_id)
 ORDER BY l.id LIMIT 1
 """
-# Guards every table must carry, switched on (tgenabled 'O'); partitions inherit row triggers but not statement ones.
-_GUARDS = """
-SELECT c.relname::text, w.name FROM (
-  SELECT 'public.licensing_ledgerline'::regclass AS id UNION ALL
-  SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.licensing_ledgerline'::regclass) t
-JOIN pg_class c ON c.oid = t.id
-CROSS JOIN (VALUES ('ledger_line_balance'), ('ledger_line_no_truncate'), ('ledger_line_append_only'),
-                   ('ledger_line_xid')) AS w(name)
-WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.id AND g.tgname = w.name AND g.tgenabled = 'O')
-UNION ALL
-SELECT 'licensing_ledgerentry', w.name
-FROM (VALUES ('ledger_entry_guard'), ('ledger_entry_whole'), ('ledger_entry_append_only'),
-             ('ledger_entry_no_truncate')) AS w(name)
-WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = 'public.licensing_ledgerentry'::regclass
-                  AND g.tgname = w.name AND g.tgenabled = 'O')
-ORDER BY 1, 2 LIMIT 1
+_UNCOVERED = """
+SELECT e.public_id FROM licensing_ledgerentry e
+WHERE NOT EXISTS (SELECT FROM licensing_ledgerperiod p WHERE p.livemode = e.livemode AND p.starts <= e.effective_date
+                  AND p.ends > e.effective_date)
+ORDER BY e.xid, e.id LIMIT 1
 """
 
 
@@ -104,14 +93,43 @@ def _first_bad() -> Bad | None:
         why = _fault(row)
         if why:
             return Bad(ids.encode(LedgerEntry.PREFIX, row.public_id), why)
+    return _bad_line() or _bad_account() or _bad_period() or _bad_guard()
+
+
+def _bad_line() -> Bad | None:
     with connection.cursor() as cursor:
         cursor.execute(_STRAY)
         stray = cursor.fetchone()
-        if stray:
-            return Bad(f"line {stray[0]}", f"its entry {stray[1]} or its account does not exist")
-        cursor.execute(_GUARDS)
-        missing = cursor.fetchone()
-    return Bad(missing[0], f"the guard {missing[1]} is missing or switched off") if missing else None
+        cursor.execute(_UNCOVERED)
+        uncovered = cursor.fetchone()
+    if stray:
+        return Bad(f"line {stray[0]}", f"its entry {stray[1]} or its account does not exist")
+    return Bad(ids.encode(LedgerEntry.PREFIX, uncovered[0]), "no period covers its date") if uncovered else None
+
+
+def _bad_account() -> Bad | None:
+    """An account that is not as the chart says, e.g. one that was made to take fractions."""
+    for row in LedgerAccount.objects.order_by("id").iterator():
+        try:
+            chart = accounts.line_of(row.code)
+        except ValueError as wrong:
+            return Bad(row.code, str(wrong))
+        if (row.kind, row.whole_minor_only, row.owner) != (chart.kind, chart.whole_minor, accounts.owner_of(row.code)):
+            return Bad(row.code, "the account is not as the chart says")
+    return None
+
+
+def _bad_period() -> Bad | None:
+    """A closed period whose trial balance is no longer the one it was closed with."""
+    for period in LedgerPeriod.objects.filter(status="closed").order_by("livemode", "starts"):
+        if periods.balance_hash(period) != period.trial_balance_hash:
+            return Bad(period.name_id, "its trial balance is not the one it was closed with")
+    return None
+
+
+def _bad_guard() -> Bad | None:
+    found = guards.first_fault(guards.LEDGER, guards.BODIES)
+    return Bad(*found) if found else None
 
 
 @dataclass(frozen=True, slots=True)

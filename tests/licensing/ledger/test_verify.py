@@ -97,6 +97,13 @@ def test_every_tampering_is_found_and_the_first_row_named(committed: Committed) 
             assert _verify() == clean, name
 
 
+HOLLOW = """
+CREATE OR REPLACE TRIGGER ledger_period_guard BEFORE DELETE ON licensing_ledgerperiod
+FOR EACH ROW EXECUTE FUNCTION licet_append_only()
+"""
+ACCOUNT = "livemode, code, kind, currency_id, owner, whole_minor_only"
+
+
 @pytest.mark.parametrize(
     ("sql", "what"),
     [
@@ -110,6 +117,12 @@ def test_every_tampering_is_found_and_the_first_row_named(committed: Committed) 
             "CREATE TABLE own PARTITION OF licensing_ledgerline FOR VALUES FROM ('2030-01-01') TO ('2030-02-01')",
             "own",
         ),
+        (
+            "CREATE OR REPLACE FUNCTION licet_ledger_lines() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+            "licensing_ledgerline",
+        ),
+        (HOLLOW, "licensing_ledgerperiod"),
+        ("ALTER TABLE licensing_ledgeraccount DISABLE TRIGGER USER", "licensing_ledgeraccount"),
     ],
 )
 def test_a_missing_guard_is_found(committed: Committed, sql: str, what: str) -> None:
@@ -128,6 +141,39 @@ def test_a_line_without_entry_is_found(committed: Committed) -> None:
     bad = _verify().first_bad
     assert bad is not None
     assert bad.why.startswith(f"its entry {entry.pk}")
+
+
+BEYOND = {
+    "a whole account takes fractions": (
+        "UPDATE licensing_ledgeraccount SET whole_minor_only = false WHERE code = 'stripe_pending'",
+        ("stripe_pending", "not as the chart says"),
+    ),
+    "an account of no chart": (
+        f"INSERT INTO licensing_ledgeraccount ({ACCOUNT}) VALUES (false, 'slush', 'asset', 'usd', '', true)",
+        ("slush", "no account of the chart"),
+    ),
+    "an entry slipped into a closed period": (
+        "UPDATE licensing_ledgerperiod SET status = 'closed', trial_balance_hash = repeat('0', 64)",
+        ("per_", "trial balance"),
+    ),
+    "a period removed": ("DELETE FROM licensing_ledgerperiod", ("lde_", "no period covers")),
+    "a partition taken away": (
+        "ALTER TABLE licensing_ledgerline DETACH PARTITION licensing_ledgerline_default", ("lde_", "0 lines"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_only_the_owner_could_do_is_found(committed: Committed, name: str) -> None:
+    _post(1)
+    sql, (what, why) = BEYOND[name]
+    with psycopg.connect(committed.superuser_url) as root:
+        root.execute("SET session_replication_role = replica")
+        root.execute(sql)
+    bad = _verify().first_bad
+    assert bad is not None
+    assert bad.what.startswith(what)
+    assert why in bad.why
 
 
 def test_more_entries_than_one_batch_are_all_read(committed: Committed, monkeypatch: pytest.MonkeyPatch) -> None:

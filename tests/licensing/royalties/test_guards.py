@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.db import IntegrityError, transaction
+from django.db import connection as database
 from psycopg import errors
 
 from accounts.unit import unit
@@ -100,9 +101,38 @@ def test_a_part_has_the_id_of_its_work_and_its_number(app: Connection) -> None:
         app.execute(LATE.format(table="licensing_allocation").replace("id + 1", "id + 2"))
 
 
-def test_a_run_is_filled_in_once(app: Connection) -> None:
-    with pytest.raises(errors.IntegrityConstraintViolation, match="stays as it is"):
-        app.execute("UPDATE licensing_allocationrun SET fee_minor = 1")
+def test_a_run_is_filled_in_once(app: Connection, owner: Connection) -> None:
+    for connection, column in ((app, "works"), (owner, "fee_minor"), (owner, "seen_rows")):
+        with pytest.raises(errors.IntegrityConstraintViolation, match="stays as it is"):
+            connection.execute(f"UPDATE licensing_allocationrun SET {column} = 1")
+        connection.rollback()
+    for column in ("fee_minor", "seen_rows", "seen_works_micro", "xid"):
+        with pytest.raises(errors.InsufficientPrivilege), app.transaction():
+            app.execute(f"UPDATE licensing_allocationrun SET {column} = 1")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_no_row_stands_beside_its_run(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = LATE.format(table="licensing_allocation").replace("part_no + 1, id + 1,", "1, (1::bigint << 40) + 1,")
+    hashed = services.hashing.of_run
+
+    def first_slip_in(run: AllocationRun) -> object:
+        with database.cursor() as cursor:
+            cursor.execute(beside)
+        return hashed(run)
+
+    why = "divides 10000000 micro over 1 works and 1 rows" if when == "before" else "stays as it is"
+    with unit(ACTOR):
+        sale = sell([Sold(10_000_000)])
+        if when == "before":
+            monkeypatch.setattr(services.hashing, "of_run", first_slip_in)
+        with pytest.raises(IntegrityError, match=why), transaction.atomic():
+            services.allocate(payment_id=sale.payments[0].name_id, actor=ACTOR, at=AT)
+            if when == "after":
+                with database.cursor() as cursor:
+                    cursor.execute(beside)
+            settle_constraints()
 
 
 @pytest.mark.django_db
