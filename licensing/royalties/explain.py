@@ -23,21 +23,25 @@ def cent(*, run: str | None = None, work: str | None = None, payee: str | None =
 
     What is left out is chosen: the newest run, its first row. Where a payee has several parts of a work, the first is
     explained. Micro and remainders are integers; `recomputed_micro` is divided again from the frozen inputs by the
-    oracle, at both levels. Raises Refused("not_found"). Needs an open unit. Source: money.md 2, "Explain this cent".
+    oracle, at both levels, and `equal` says that floor, remainder, rank and amount are what that gives.
+    Raises Refused("not_found"). Needs an open unit. Source: money.md 2, "Explain this cent".
     """
     row = _find(run, work, payee)
     level = WorkAllocation.objects.get(run_date=row.run_date, id=row.id >> 16)
     again, part_level = _again(row, level)
+    stored = (row.floor, row.remainder, row.rank, row.bumped, row.amount)
     tie = apportion.tie(row.run.public_id, row.work.public_id, row.part_no).hex()
     return {
         "run": row.run.name_id, "work": row.work.name_id, "payee": row.account.owner, "part_no": row.part_no,
         "q": part_level.q, "r": part_level.r, "floor": row.floor, "remainder": row.remainder, "rank": row.rank,
         "cut_rank": part_level.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "held": row.held,
-        "amount_micro": row.amount, "recomputed_micro": again, "equal": again == row.amount,
+        "amount_micro": row.amount, "recomputed_micro": again.amount,
+        "equal": stored == (again.floor, again.remainder, again.rank, again.bumped, again.amount),
         "input_hash": row.run.input_hash, "output_hash": row.run.output_hash,
         "rule_version": row.run.rule_version, "currency": row.run.currency,
         "entry": row.run.entry.name_id if row.run.entry else None, "account": row.account.code,
-        "charge": _charge(row.run), "work_level": _work_level(row.run, level), **_agreement(row),
+        "statement_line": f"{row.run_date.isoformat()}:{row.id}", "charge": _charge(row.run),
+        "work_level": _work_level(row.run, level), **_agreement(row),
     }  # fmt: skip
 
 
@@ -69,8 +73,8 @@ def _key(prefix: str, name: str) -> Any:
         raise Refused("not_found", f"{error}.") from None
 
 
-def _again(row: Allocation, level: WorkAllocation) -> tuple[int, apportion.Share]:
-    """The row's amount from the frozen inputs, and the division among the parts of its work as it was stored."""
+def _again(row: Allocation, level: WorkAllocation) -> tuple[apportion.Share, apportion.Share]:
+    """The row from the frozen inputs, and the division among the parts of its work as it was stored."""
     run = row.run
     given = recompute.inputs(run, row.work.public_id)
     works = split.divide_works(run.public_id, run.pool_micro, given.works)
@@ -78,7 +82,7 @@ def _again(row: Allocation, level: WorkAllocation) -> tuple[int, apportion.Share
     ties = split.Ties(run.public_id, [(row.work.public_id, part.part_no) for part, _ in parts])
     shares = [share for _, share in parts]
     fresh = apportion.divide(works[row.work.public_id].amount, shares, ties)
-    return fresh[row.part_no - 1].amount, apportion.divide(level.amount, shares, ties)[row.part_no - 1]
+    return fresh[row.part_no - 1], apportion.divide(level.amount, shares, ties)[row.part_no - 1]
 
 
 def _charge(run: AllocationRun) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import islice, zip_longest
@@ -10,18 +10,33 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 
 from accounts.unit import Actor
 from licensing.catalogue.models import Party
-from licensing.kernel import ids, split
+from licensing.kernel import apportion, ids, split
+from licensing.ledger import guards
+from licensing.ledger.models import LedgerEntry
 from licensing.orders.models import Order
 from licensing.payments.models import Payment
-from licensing.royalties import division, hashing, recompute, rules
-from licensing.royalties.models import Allocation, AllocationRun
+from licensing.royalties import division, hashing, recompute, rules, services
+from licensing.royalties.models import Allocation, AllocationRun, WorkAllocation
 
 MOST = 100
 """Differences reported per run."""
+
+ROWS = {"allocation_append_only": guards.APPEND_ONLY, "allocation_of_run": "licet_allocation_rows",
+        "allocation_no_truncate": guards.APPEND_ONLY}  # fmt: skip
+GUARDS = {
+    "licensing_workallocation": ROWS, "licensing_allocation": ROWS,
+    "licensing_allocationrun": {
+        "allocation_run_new": "licet_allocation_run_new", "allocation_run_guard": "licet_allocation_run",
+        "allocation_run_whole": "licet_allocation_whole", "allocation_run_no_truncate": guards.APPEND_ONLY,
+    },
+    "licensing_heldshare": {
+        "held_share_append_only": guards.APPEND_ONLY, "held_share_no_truncate": guards.APPEND_ONLY,
+    },
+}  # fmt: skip
 
 WORK_ROWS = """
 SELECT k.public_id, a.weight, a.floor, a.remainder, a.rank, a.bumped, a.amount
@@ -36,6 +51,21 @@ JOIN licensing_ledgeraccount t ON t.id = a.account_id LEFT JOIN licensing_claim 
 LEFT JOIN licensing_splitpart p ON p.id = a.split_part_id LEFT JOIN licensing_splitversion v ON v.id = p.version_id
 WHERE a.run_date = %(date)s AND a.run_id = %(run)s
   AND a.id BETWEEN %(first)s::bigint << 16 AND (%(last)s::bigint + 1) << 16 ORDER BY a.id
+"""
+# Rows that no run counts, whose run is not there, or that lie outside the ids of their run: read once for all runs.
+BESIDE = """
+SELECT a.run_id, r.public_id, min(a.id), count(*) FROM (
+  SELECT run_id, run_date, id, id AS place FROM licensing_workallocation WHERE run_date >= %(since)s
+  UNION ALL SELECT run_id, run_date, id, id >> 16 FROM licensing_allocation WHERE run_date >= %(since)s) a
+LEFT JOIN licensing_allocationrun r ON r.id = a.run_id
+WHERE r.id IS NULL OR r.run_date <> a.run_date OR a.place NOT BETWEEN r.first_row AND r.last_row
+GROUP BY a.run_id, r.public_id ORDER BY a.run_id LIMIT %(most)s
+"""
+LOST = """
+SELECT e.source, e.public_id FROM licensing_ledgerentry e
+WHERE e.kind = 'allocation' AND e.effective_date >= %(since)s
+  AND NOT EXISTS (SELECT FROM licensing_allocationrun r WHERE r.entry_id = e.id)
+ORDER BY e.id LIMIT %(most)s
 """
 ENTRY = """
 SELECT t.code, l.amount FROM licensing_ledgerline l JOIN licensing_ledgeraccount t ON t.id = l.account_id
@@ -58,7 +88,8 @@ class Difference:
 def audit_splits(since: date | None = None) -> dict[str, Any]:
     """Divide every run (from `since` on) again by the oracle and compare rows, sums, entry and hashes.
 
-    Returns {runs, differences: [{run, work, part_no, field, seen, expected}]}, at most 100 per run. Needs an open unit.
+    Rows without a run, entries without a run and missing guards are differences too. Returns {runs, differences:
+    [{run, work, part_no, field, seen, expected}]}, at most 100 per run. Needs an open unit.
     """
     runs = AllocationRun.objects.select_related("order__quote").order_by("id")
     if since is not None:
@@ -68,23 +99,43 @@ def audit_splits(since: date | None = None) -> dict[str, Any]:
     for run in runs:
         count += 1
         found += [asdict(one) for one in islice(differences(run), MOST)]
+    found += [asdict(one) for one in _beside(since or date.min)]
     return {"runs": count, "differences": found}
+
+
+def _beside(since: date) -> Iterator[Difference]:
+    """What no look at a single run can find."""
+    values = {"since": since, "most": MOST}
+    for key, run, first, number in _all(BESIDE, values):
+        named = ids.encode(AllocationRun.PREFIX, run) if run else f"run {key}"
+        yield Difference(named, "", 0, "rows beside the run", f"{number}, the first is {first}", "0")
+    for source, entry in _all(LOST, values):
+        yield Difference(source, "", 0, "run", "none", f"the run of {ids.encode(LedgerEntry.PREFIX, entry)}")
+    fault = guards.first_fault(GUARDS, guards.BODIES)
+    if fault:
+        yield Difference("", "", 0, fault[0], fault[1], "every guard")
 
 
 def differences(run: AllocationRun) -> Iterator[Difference]:
     """Everything in which a stored run differs from what its frozen inputs give; lazily, in the order of checks."""
     division.settings_for(run.works)
+    yield from _of_order(run)
     yield from _of_charge(run)
     given = recompute.inputs(run)
     try:
         levels = split.divide_works(run.public_id, run.pool_micro, given.works)
         expected = recompute.rows(run, given)
+        yield from _of_run(run, given, levels)
         yield from _of_works(run, [(work, levels[work]._replace(weight=weight)) for work, weight in given.works])
         yield from _of_parts(run, expected)
     except ValueError as error:
         yield Difference(run.name_id, "", 0, "inputs", str(error), "inputs that sum")
     yield from _of_entry(run)
-    hashes = hashing.of_run(run)
+    try:
+        hashes = hashing.of_run(run)
+    except (ValueError, IndexError) as error:
+        yield Difference(run.name_id, "", 0, "rows", str(error), "every part of every work, in order")
+        return
     yield from _compare(run, "", 0, {
         "input_hash": (run.input_hash, hashes.input_hash), "output_hash": (run.output_hash, hashes.output_hash),
     })  # fmt: skip
@@ -144,6 +195,27 @@ def as_dict(row: Allocation) -> dict[str, Any]:
     }
 
 
+def _of_order(run: AllocationRun) -> Iterator[Difference]:
+    order, known = run.order, services.KIND
+    yield from _compare(run, "", 0, {
+        "livemode": (run.livemode, order.livemode), "currency": (run.currency, order.currency),
+        "kind": (run.kind, known), "rule_version": (run.rule_version, rules.RULE_VERSION),
+    })  # fmt: skip
+
+
+def _of_run(
+    run: AllocationRun, given: recompute.Inputs, levels: Mapping[UUID, apportion.Share]
+) -> Iterator[Difference]:
+    total = sum(weight for _, weight in given.works) or len(given.works)
+    rows = sum(len(given.parts.get(work, ())) for work, _ in given.works)
+    stored = WorkAllocation.objects.filter(run=run, run_date=run.run_date).aggregate(first=Min("id"), last=Max("id"))
+    yield from _compare(run, "", 0, {
+        "works": (run.works, len(given.works)), "rows": (run.rows, rows), "weight_total": (run.weight_total, total),
+        "works_cut": (run.works_cut, sum(share.bumped for share in levels.values())),
+        "first_row": (run.first_row, stored["first"] or 0), "last_row": (run.last_row, stored["last"] or 0),
+    })  # fmt: skip
+
+
 def _of_charge(run: AllocationRun) -> Iterator[Difference]:
     quote = run.order.quote
     whole = rules.Charge(quote.tax_minor, quote.fee_minor, quote.works_minor - quote.fee_minor)
@@ -151,12 +223,23 @@ def _of_charge(run: AllocationRun) -> Iterator[Difference]:
         gross=Sum("gross_minor"), tax=Sum("tax_minor"), fee=Sum("fee_minor")
     )
     gross, tax, fee = (int(sums[name] or 0) for name in ("gross", "tax", "fee"))
-    captured = Payment.objects.get(public_id=Payment.decode(run.source)).captured_minor
-    part = rules.charge(whole, rules.Charge(tax, fee, gross - tax - fee), captured)
+    named = _payment(run.source)
+    payment = Payment.objects.filter(order=run.order, public_id=named).first() if named else None
+    if payment is None:
+        yield Difference(run.name_id, "", 0, "source", run.source, f"a payment of {run.order.name_id}")
+        return
+    part = rules.charge(whole, rules.Charge(tax, fee, gross - tax - fee), payment.captured_minor)
     yield from _compare(run, "", 0, {
         "gross_minor": (run.gross_minor, part.gross_minor), "tax_minor": (run.tax_minor, part.tax_minor),
         "fee_minor": (run.fee_minor, part.fee_minor), "pool_micro": (run.pool_micro, part.pool_minor * 1_000_000),
     })  # fmt: skip
+
+
+def _payment(source: str) -> UUID | None:
+    try:
+        return Payment.decode(source)
+    except ValueError:
+        return None
 
 
 def _of_works(run: AllocationRun, expected: Sequence[tuple[UUID, Any]]) -> Iterator[Difference]:

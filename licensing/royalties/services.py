@@ -143,7 +143,7 @@ def _accounts(run: AllocationRun) -> list[tuple[int | None, int | None, int]]:
         codes[f"payee_accrued:{ids.encode('pty', name)}" if name else unallocated(run)] = (party or 0, None)
     for conflict, name in conflicts:
         codes[f"escrow:{ids.encode('cfl', name)}"] = (None, conflict)
-    found = _open_accounts(run, list(codes))
+    found = _open_accounts(run, sorted(codes))  # one order for everybody, or two runs lock each other out
     return [(party, conflict, found[code]) for code, (party, conflict) in codes.items()]
 
 

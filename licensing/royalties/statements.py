@@ -19,7 +19,7 @@ from accounts.identity import fresh
 from accounts.unit import Actor, unit
 from licensing.catalogue.models import Party
 from licensing.events import services as events
-from licensing.kernel import ids
+from licensing.kernel import ids, money
 from licensing.royalties.models import COLUMNS, Statement
 
 ACCOUNTS = ("payee_accrued", "payee_payable", "payee_reserve", "payee_receivable")
@@ -53,6 +53,8 @@ FIELDS = (
     "line", "date", "run", "payment", "order", "work", "title", "claim", "split_version", "document", "basis_micro",
     "share", "share_of", "amount_micro",
 )  # fmt: skip
+WRITTEN = ("title", "document")
+"""The fields that people write; numbers and ids stay as they are."""
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -92,7 +94,7 @@ def as_csv(statement: Statement) -> Iterator[str]:
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\r\n")
     writer.writeheader()
     for row in rows(statement):
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
+        writer.writerow({name: _harmless(value) if name in WRITTEN else value for name, value in row.items()})
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
@@ -102,9 +104,12 @@ def as_csv(statement: Statement) -> Iterator[str]:
 def draft(*, payee: Party, currency: str, starts: date, ends: date, actor: Actor, at: datetime) -> Statement:
     """Make or make again the draft over [starts, ends): columns, lines, control total.
 
-    Raises Refused("statement_period"), ("statement_final") when that period's statement is issued, or
-    ("statement_difference") when the lines do not explain the ledger; nothing is written then.
+    Raises Refused("currency_unknown"), ("statement_period"), ("statement_final") when that period's statement is
+    issued, or ("statement_difference") when the lines do not explain the ledger; nothing is written then.
     """
+    if currency not in money.EXPONENTS:
+        reason = Reason("currency_unknown", "A lower-case ISO 4217 code.", "/currency", currency)
+        raise Refused("currency_unknown", "The currency is unknown.", [reason])
     if starts >= ends:
         raise Refused("statement_period", f"A period ends after it starts: {starts} to {ends}.")
     with unit(actor), transaction.atomic():

@@ -16,6 +16,7 @@ INTRUDERS: dict[str, str] = {
     "tests/licensing/events/test_flow.py": "events about rows that are not there",
     "tests/licensing/ledger/test_guards.py": "what each role may not switch off; rows as a restore loads them",
     "tests/licensing/ledger/test_verify.py": "forged lines and missing guards, which verify_ledger must name",
+    "tests/licensing/royalties/test_tampering.py": "forged rows and missing guards, which audit_splits must name",
 }
 #: Tests whose assertions stand in what they call.
 ELSEWHERE: dict[str, str] = {"test_documented_behaviour": "each row of its table is a function that asserts"}
