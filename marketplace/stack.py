@@ -44,6 +44,14 @@ def free_port() -> int:
     return port
 
 
+def port_number(text: str) -> int:
+    """A port of the command line; 0 means any free one. Raises ValueError."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
 def listening(port: int) -> bool:
     """Whether something accepts connections on the port."""
     with socket.socket() as probe:

@@ -35,7 +35,7 @@ class Journey:
         developer = members.join(operator, self.material.developer, self.ring)["developer_admin"]
         cleared = buying.clear(developer, self.material.use, catalogues)
         counts = cleared.clearance["counts"]
-        self.step(f"Asked for {cleared.bundle['works_count']} works: {listed(counts)}")
+        self.step(f"Asked for {cleared.bundle['works_count']} works: {listed(counts) or 'none to decide'}")
         for line in story.refusals(developer, cleared.clearance["id"]):
             self.tell(f"{'':11}{line}")
         if not counts["cleared"]:
@@ -97,14 +97,16 @@ class Journey:
         auditor = Client(self.url, self.ring.keys[auditor_mail])
         run = auditing.allocated(auditor, order)
         cent = auditing.explain_one_cent(auditor, run["id"])
-        self.step(f"Divided {run['pool_micro']} micro over {run['rows']} shares; one cent explained: {cent['equal']}")
+        pool = money({"amount": int(run["pool_micro"]) // 1_000_000, "currency": "usd"})
+        self.step(f"Divided {pool} over {run['rows']} shares; one cent computed again: {same(cent['equal'])}")
         difference = 0
         for client in publishers:
             for party in client.everything("/v1/parties"):
                 statement, _ = auditing.draft_statement(client, party["id"])
                 difference += abs(int(statement["control"]["difference"]))
         books = auditing.books(auditor)
-        self.step(f"Draft statements drawn up, difference {difference}; ledger imbalance {books['imbalance']}")
+        off = ", ".join(f"{value} {currency}" for currency, value in books["imbalance"].items())
+        self.step(f"Draft statements drawn up, off by {difference}; ledger off by {off}")
         return {
             "allocation_difference_micro": int(run["pool_micro"]) - int(run["allocated_micro"]),
             "ledger_imbalance": sum(abs(int(value)) for value in books["imbalance"].values()),
@@ -123,8 +125,13 @@ def verify(folder: Path, trust: Path) -> dict[str, Any]:
 
 
 def listed(counts: Mapping[str, int]) -> str:
-    """`3 claims, 1 splits` of a table of counts, without what is not there."""
-    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+    """`3 claims, 1 split` of a table of counts, without what is not there."""
+    one = {"claims": "claim", "splits": "split", "reservations": "reservation", "facts": "fact",
+           "open_licences": "open licence", "records without text": "record without text"}  # fmt: skip
+    return ", ".join(
+        f"{number} {(one.get(name, name) if number == 1 else name).replace('_', ' ')}"
+        for name, number in counts.items() if number
+    )  # fmt: skip
 
 
 def imported(file: Mapping[str, Any]) -> str:
@@ -144,6 +151,11 @@ def attached(report: Mapping[str, Any]) -> str:
             len(report["missing"]), "files without a record": lost, "refused": len(report["refused"])}  # fmt: skip
     names = f" ({', '.join([*report['unmatched'], *report['refused']][:5])})" if lost or report["refused"] else ""
     return f"texts: {listed(said) or 'none'}{names}"
+
+
+def same(equal: bool) -> str:
+    """Of two results that must be one."""
+    return "the same" if equal else "DIFFERENT"
 
 
 def money(amount: Mapping[str, Any]) -> str:

@@ -61,7 +61,7 @@ def load(folder: Path | None) -> Material:
         return Material(publishers, developer, operator, dated(_json(OWN / "use.json")))
     if not folder.is_dir():
         raise MaterialError(f"{folder} is not a folder: FROM takes a folder with catalogue and content files.")
-    files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in FORMATS)
+    files = tuple(path for path in sorted(folder.iterdir()) if path.suffix.lower() in FORMATS and path.is_file())
     if not files:
         raise MaterialError(f"{folder} holds no catalogue: put *.xml (ONIX), *.csv or *.jsonl files into it.")
     defaults = dict(_json(OWN / "defaults.json"))

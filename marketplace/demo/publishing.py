@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marketplace.demo.client import Client, wait
+from marketplace.demo.client import Client, Problem, wait
 from marketplace.demo.material import FORMATS, Publisher
 
 TERMS_META = ("key", "period")
+KEPT = ("status", "records", "outcomes", "issues_by_code", "refusal")
 
 
 def publish(client: Client, publisher: Publisher) -> dict[str, Any]:
@@ -38,13 +39,14 @@ def _catalogue(client: Client, wanted: Mapping[str, Any]) -> str:
 
 
 def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
-    """Upload a file in parts, look at the outcome of every record, commit the good ones."""
+    """Upload a file in parts, look at the outcome of every record, commit the good ones. A refused file is told."""
     data = path.read_bytes()
-    opened = client.post(
-        "/v1/imports",
-        {"catalogue": catalogue, "filename": path.name, "format": FORMATS[path.suffix.lower()], "mode": "upsert",
-         "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
-    )  # fmt: skip
+    about = {"catalogue": catalogue, "filename": path.name, "format": FORMATS[path.suffix.lower()], "mode": "upsert",
+             "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}  # fmt: skip
+    try:
+        opened = client.post("/v1/imports", about)
+    except Problem as refused:  # an empty file, one that is too large
+        return {"file": path.name, "refusal": {"code": refused.code, "message": str(refused), "reasons": []}}
     here = f"/v1/imports/{opened['id']}"
     if opened["status"] == "received":
         sent = 0
@@ -52,13 +54,18 @@ def _import(client: Client, catalogue: str, path: Path) -> dict[str, Any]:
             client.send("PUT", part["url"], data[sent : sent + part["bytes"]], "application/octet-stream")
             sent += part["bytes"]
         client.post(f"{here}:complete")
+    found = _validated_and_committed(client, here, path.name)
+    return {"file": path.name, **{key: found[key] for key in KEPT}}
+
+
+def _validated_and_committed(client: Client, here: str, name: str) -> dict[str, Any]:
     ended = ("validated", "refused", "committed")
-    found = wait(lambda: client.get(here), lambda row: row["status"] in ended, f"the check of {path.name}")
+    found = wait(lambda: client.get(here), lambda row: row["status"] in ended, f"the check of {name}")
     if found["status"] == "validated":
         client.post(f"{here}:commit")
-        found = wait(lambda: client.get(here), lambda row: row["status"] == "committed", f"the commit of {path.name}")
-    kept = ("status", "records", "outcomes", "issues_by_code", "refusal")
-    return {"file": path.name, **{key: found[key] for key in kept}}
+        found = wait(lambda: client.get(here), lambda row: row["status"] == "committed", f"the commit of {name}")
+    done: dict[str, Any] = found
+    return done
 
 
 def state_rights(editor: Client, finance: Client, publisher: Publisher) -> dict[str, int]:

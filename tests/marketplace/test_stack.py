@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from marketplace.embedded import processes as facts
 from marketplace.stack import CHECKOUT, Stack, StackError, free_port, listening
@@ -42,6 +43,12 @@ def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
         port = server.getsockname()[1]
         with pytest.raises(StackError, match=f"Port {port} is taken by another program"):
             Stack(tmp_path, {}, parts=("web",), web_port=port).start()
+
+
+@pytest.mark.parametrize("sent", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused(sent: str) -> None:
+    with pytest.raises(CommandError, match="invalid port_number value"):
+        call_command("run", "--port", sent)
 
 
 def test_a_part_that_cannot_start_is_named_with_its_last_line(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from marketplace.demo import material, story
 from marketplace.demo.client import Problem
 from marketplace.demo.journey import Journey, good
-from marketplace.stack import Stack, StackError
+from marketplace.stack import Stack, StackError, port_number
 
 
 class Command(BaseCommand):
     help = "Start Licet on this machine and run one whole journey over HTTP, as its users would."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="of the web server; 0 takes a free one")
+        parser.add_argument("--port", type=port_number, default=8000, help="of the web server; 0 takes a free one")
         parser.add_argument("--once", action="store_true", help="exit when the journey is done")
         parser.add_argument("--from", dest="folder", type=Path, help="your own catalogues and texts")
         parser.add_argument("--json", action="store_true", help="print only the summary, as one JSON object")

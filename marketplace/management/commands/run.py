@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketplace.stack import PARTS, Stack, StackError
+from marketplace.stack import PARTS, Stack, StackError, port_number
 
 
 class Command(BaseCommand):
@@ -18,8 +18,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Options."""
-        parser.add_argument("--port", type=int, default=8000, help="of the web server; 0 takes a free one")
-        parser.add_argument("--sandbox-port", type=int, default=0, help="of the stand-in; 0 takes a free one")
+        parser.add_argument("--port", type=port_number, default=8000, help="of the web server; 0 takes a free one")
+        parser.add_argument("--sandbox-port", type=port_number, default=0, help="of the stand-in; 0 takes a free one")
         parser.add_argument("--workers", type=int, default=2, help="processes that do jobs")
         parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
 
