@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db import OperationalError, connection
 from django.db.models import Model
@@ -122,6 +123,8 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         """Send people to the one sign-in page, and signed-in strangers to the choice of organisation."""
         wanted = request.GET.get("next") or reverse("admin:index")
         if actor_of(request).user_id is not None:
+            wrong = _("The administration is for operators and auditors. Act for their organisation.")
+            messages.warning(request, wrong)
             return HttpResponseRedirect(reverse("web:acting"))
         return redirect_to_login(wanted, reverse("account_login"))
 

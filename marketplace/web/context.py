@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from marketplace.web import units
 
 HOUSE = frozenset({"operator", "auditor"})
@@ -25,6 +26,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "person": request.user if actor.user_id is not None else None,
         "rail": _rail(request.path, operator=bool(actor.roles & HOUSE)),
         "here": request.get_full_path(),
+        "request_id": audit.request_id.get(),
     }
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from marketplace.web import picture, showcase
@@ -164,3 +165,20 @@ def test_a_page_of_a_person_names_the_person_and_the_organisation() -> None:
     assert "acts for Kite" in text
     assert "test mode" in text
     assert 'href="/admin/"><' not in text.split("<main")[0]
+
+
+def test_pages_of_errors_name_the_request(settings: Settings) -> None:
+    answer = visitor().get("/nothing")
+    assert answer.headers["X-Request-Id"] in answer.content.decode()
+    client = Client(enforce_csrf_checks=True)
+    refused = client.post("/certificates", {"text": "{}"})
+    assert refused.status_code == 403
+    assert "The form is too old" in refused.content.decode()
+    assert refused.headers["X-Request-Id"] in refused.content.decode()
+
+
+def test_the_documentation_says_in_the_readers_language_where_one_is() -> None:
+    text = visitor("zh-hans").get("/v1/docs").content.decode()
+    assert '<html lang="zh-Hans">' in text
+    assert "返回首页" in text
+    assert "<noscript>" in text

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[3]
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 PAGES = [
     *ROOT.glob("marketplace/web/**/*.html"),
+    *ROOT.glob("marketplace/templates/**/*.html"),
     *ROOT.glob("marketplace/web/*.py"),
     *ROOT.glob("marketplace/admin/*.py"),
 ]
