@@ -165,11 +165,12 @@ def shown(cell: Cell) -> Any:
 class Column:
     """A column of a table as the administration shows it: a method of no class, one per field.
 
-    `micro` are columns in micro units that do not say so in their name.
+    `micro_units` are columns in micro units that do not say so in their name, `coded` columns of codes among those
+    named like a vocabulary.
     """
 
-    def __init__(self, field: AnyField, micro_units: frozenset[str]) -> None:
-        self.field, self.micro_units = field, micro_units
+    def __init__(self, field: AnyField, micro_units: frozenset[str], coded: frozenset[str]) -> None:
+        self.field, self.micro_units, self.coded = field, micro_units, coded
         self.short_description = translation.gettext_lazy(named(field))
         plain = not isinstance(field, models.ForeignKey | models.JSONField | ArrayField)
         self.admin_order_field = field.name if plain else None
@@ -200,7 +201,7 @@ class Column:
     def _text(self, held: str) -> Any:
         if self.field.name == "status":
             return state(held)
-        if self.field.name in VOCABULARY and "." not in held:
+        if self.field.name in VOCABULARY - self.coded:
             return word(held)
         return held if self.field.name in PROSE else pointer(held)
 

@@ -128,6 +128,7 @@ class Jobs(Named):
     search_fields = ("=subject", "=kind", "=dedupe_key")
     search_help_text = _("a whole id, kind or key")
     hidden = frozenset({"token"})
+    coded = frozenset({"kind"})
     linked = ("organisation",)
 
     @display(_("error"))
@@ -147,3 +148,5 @@ class Events(Named):
     list_display = ("number", "created_at", "kind", "subject", "actor", "organisation")
     list_select_related = linked = ("organisation",)
     search_fields = ("=subject", "=kind")
+    search_help_text = _("a whole id, kind or key")
+    coded = frozenset({"kind"})

@@ -68,6 +68,8 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     """Foreign keys fetched with the row itself."""
     micro_units: ClassVar[frozenset[str]] = frozenset()
     """Columns in micro units that do not say so in their name."""
+    coded: ClassVar[frozenset[str]] = frozenset()
+    """Columns that hold codes of programs although their name is that of a vocabulary."""
     headline: ClassVar[str] = ""
     """The column that names a row to people."""
     counted = COUNTED
@@ -77,7 +79,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     def __init__(self, model: type[models.Model], admin_site: Any) -> None:
         super().__init__(model, admin_site)
         for field in model._meta.concrete_fields:
-            setattr(self, f"column_{field.name}", Column(field, self.micro_units))
+            setattr(self, f"column_{field.name}", Column(field, self.micro_units, self.coded))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Operators and auditors."""
@@ -110,22 +112,25 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         """Columns of the table as `Column` says them."""
-        return [self._method(name) for name in super().get_list_display(request)]
+        return [self._listed(name) for name in super().get_list_display(request)]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[str]) -> list[str]:
         """The same names as in the list."""
-        return [self._method(name) for name in super().get_list_display_links(request, list_display) or ()]
+        return [self._listed(name) for name in super().get_list_display_links(request, list_display) or ()]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """All columns that are not hidden, then the extras; the public id stands over them."""
         shown = [
-            self._method(MASKS.get(field.name, field.name))
+            MASKS.get(field.name, f"column_{field.name}")
             for field in self.model._meta.concrete_fields
             if field.name not in self.hidden and field.name not in {"id", "public_id"}
         ]
         return [*shown, *self.extra]
 
-    def _method(self, name: str) -> str:
+    def _listed(self, name: str) -> str:
+        # Some tables have a column `number` of their own, which Django would take instead of the public id.
+        if name == "number" and isinstance(self, Named):
+            return "public_number"
         ours = hasattr(type(self), name) and not hasattr(ModelAdmin, name)
         return name if ours else f"column_{name}"
 
@@ -188,7 +193,7 @@ class Named(Reading):
     list_display_links: Sequence[str] | None = ("number",)
 
     @display(_("number"), "public_id")
-    def number(self, row: Any) -> SafeString:
+    def public_number(self, row: Any) -> SafeString:
         """The public id."""
         return columns.code(row.name_id)
 
