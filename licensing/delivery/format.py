@@ -202,27 +202,12 @@ def raw_bytes(row: Row) -> int:
     return measure(cells(row))[1]
 
 
-class ShardKey:
-    """Running SHA-256("licet-shard-1" 00 || schema version 00 || ordered 32-byte row hashes)."""
-
-    def __init__(self) -> None:
-        self._hasher = hashlib.sha256(_SHARD_DOMAIN + SCHEMA.encode() + b"\x00")
-
-    def add(self, row_hash: bytes) -> None:
-        """Take the next row's 32-byte hash."""
-        self._hasher.update(row_hash)
-
-    def hex(self) -> str:
-        """The key of the rows so far."""
-        return self._hasher.hexdigest()
-
-
 def shard_key(row_hashes: Iterable[bytes]) -> str:
-    """Key under which a shard with these rows (32-byte hashes, in order) is stored and reused."""
-    key = ShardKey()
-    for row_hash in row_hashes:
-        key.add(row_hash)
-    return key.hex()
+    """Key under which a shard with these rows (32-byte hashes, in order) is stored and reused, hex.
+
+    SHA-256("licet-shard-1" 00 || schema version 00 || ordered row hashes).
+    """
+    return hashlib.sha256(_SHARD_DOMAIN + SCHEMA.encode() + b"\x00" + b"".join(row_hashes)).hexdigest()
 
 
 def shard_name(order: int, sha256: str) -> str:

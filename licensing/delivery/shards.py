@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final
 
@@ -112,16 +113,25 @@ class _Tally:
     def __init__(self) -> None:
         self.raw_bytes = 0
         self.hashes: list[bytes] = []
-        self.counts: dict[str, Counter[str]] = {"form": Counter(), "language": Counter(), "licence": Counter()}
+        self.counts: dict[str, Counter[str | None]] = {"form": Counter(), "language": Counter(), "licence": Counter()}
 
     def add(self, rows: Sequence[Row], hashes: list[bytes], sizes: list[int]) -> None:
         """Take the rows of a group."""
         self.raw_bytes += sum(sizes)
         self.hashes += hashes
         documents = [row for row in rows if row.sequence == 1]
-        self.counts["form"].update([row.form for row in documents])
-        self.counts["language"].update([row.language or "und" for row in documents])
-        self.counts["licence"].update([row.licence for row in documents])
+        for name, counter in self.counts.items():
+            counter.update(map(attrgetter(name), documents))
+
+    def by_value(self) -> dict[str, dict[str, int]]:
+        """Documents by form, language (`und` when unknown) and licence."""
+        found: dict[str, dict[str, int]] = {}
+        for name, counter in self.counts.items():
+            named: Counter[str] = Counter()
+            for value, number in counter.items():
+                named[value or "und"] += number
+            found[name] = dict(sorted(named.items()))
+        return found
 
 
 def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
@@ -158,7 +168,7 @@ def write_shard(rows: Iterable[Row], path: Path) -> ShardFacts:
         rows_root=digests.merkle_root(tally.hashes).hex(),
         shard_key=rows_format.shard_key(tally.hashes),
         writer=WRITER,
-        counts={name: dict(sorted(counter.items())) for name, counter in tally.counts.items()},
+        counts=tally.by_value(),
     )
 
 
@@ -168,19 +178,15 @@ def _groups(rows: Iterable[Row], tally: _Tally) -> Iterator[pa.Table]:
     size = 0  # a lower bound: nothing waits once the rows surely hold a whole group
     for row in rows:
         waiting.append(row)
-        size += _lower_bound(row)
+        size += len(row.text or b"")
         if len(waiting) == GROUP_ROWS or size > GROUP_BYTES:
             table, waiting = _first_group(waiting, tally)
-            size = sum(map(_lower_bound, waiting))
+            size = sum(len(row.text or b"") for row in waiting)
             yield table
             del table
     while waiting:
         table, waiting = _first_group(waiting, tally)
         yield table
-
-
-def _lower_bound(row: Row) -> int:
-    return len(row.text or b"") + len(row.title) + len(row.attribution)
 
 
 def _first_group(rows: list[Row], tally: _Tally) -> tuple[pa.Table, list[Row]]:
