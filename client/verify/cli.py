@@ -73,17 +73,22 @@ def _options(parsed: argparse.Namespace) -> Options:
     pins = frozenset(pin.lower().replace(":", "") for pin in parsed.fingerprint)
     trust = Trust(pins=pins) if pins else None
     if parsed.trust is not None:
-        try:
-            trust = read_trust(read_bytes(parsed.trust, "the trust file", MIB), pins)
-        except OSError as error:
-            raise Unusable(f"the trust file cannot be read: {error.strerror}") from None
-        except Wrong as error:
-            raise Unusable(f"the trust file cannot be used: {error}") from None
+        trust = trust_file(parsed.trust, pins)
     try:
         at = moment(parsed.at) if parsed.at else datetime.now(UTC)
     except ValueError:
         raise Unusable(f"--at {parsed.at}: write it as 2026-01-31T00:00:00Z") from None
     return Options(trust, parsed.test, at, parsed.status, parsed.sample)
+
+
+def trust_file(path: Path, pins: frozenset[str] = frozenset()) -> Trust:
+    """Whom the trust file at `path` trusts; Unusable when it cannot be read or used."""
+    try:
+        return read_trust(read_bytes(path, "the trust file", MIB), pins)
+    except OSError as error:
+        raise Unusable(f"the trust file cannot be read: {error.strerror}") from None
+    except Wrong as error:
+        raise Unusable(f"the trust file cannot be used: {error}") from None
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from licensing.outside import signing
 from tests.client.checking import code, resign, verify
 from tests.licensing.delivery import sample
 
-FLIPS = 60
+FLIPS = 1_000
 
 
 def test_a_good_release_passes(pristine: Path) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.errors import Refused
 from accounts.unit import SYSTEM, unit
 from client.verify import release
 from client.verify.certificate import Options
+from client.verify.cli import trust_file
 from client.verify.report import Unusable
-from client.verify.signatures import read_trust
+from client.verify.signatures import Trust, read_trust
 from licensing.grants import keys
 
 
@@ -30,17 +32,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            trust = read_trust(self._trust(options["trust"]), frozenset())
+            trust = self._trust(options["trust"])
             asked = Options(trust, options["test"], datetime.now(UTC), options["status"], options["sample"])
             report = release.check(options["folder"], asked)
-        except Unusable as wrong:
+        except (Unusable, Refused) as wrong:
             raise CommandError(str(wrong), returncode=2) from wrong
         self.stdout.write(json.dumps(report.value()) if options["json"] else report.text())
         if report.exit:
             raise SystemExit(report.exit)
 
-    def _trust(self, path: Path | None) -> bytes:
+    def _trust(self, path: Path | None) -> Trust:
         if path is not None:
-            return path.read_bytes()
+            return trust_file(path)
         with unit(SYSTEM):
-            return keys.trust()
+            return read_trust(keys.trust(), frozenset())
