@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ LIMIT: Final = 256 * 1024
 _LONGEST: Final = 400
 _CELL: Final = 100
 _ROWS: Final = 50
+_MARKUP: Final = re.compile(r"[\\|\[\]`]")
 
 
 def build(facts: ReleaseFacts, attributions: Sequence[Attribution]) -> bytes:
@@ -56,6 +58,7 @@ def _table(values: dict[str, int]) -> list[str]:
 
 
 def _line(text: str, longest: int = _LONGEST) -> str:
-    """One line of Markdown: no line breaks, no table bars, no tags, no longer than `longest` characters."""
-    flat = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+    """One line of Markdown, at most `longest` characters of text: no line breaks, tables, tags, links or pictures."""
+    flat = " ".join(text.split())
+    cut = flat if len(flat) <= longest else flat[: longest - 1] + "…"
+    return _MARKUP.sub(r"\\\g<0>", cut).replace("<", "&lt;")

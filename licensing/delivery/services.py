@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from accounts import audit, states
@@ -18,12 +18,15 @@ from licensing.jobs import services as jobs
 from licensing.outside import storage
 
 FIRST = 1
+LEFT_OVER = timedelta(days=1)
+"""A file in the making that nobody has touched for so long is of a worker that was killed."""
 MEDIA = {".parquet": "application/vnd.apache.parquet", ".json": "application/json", ".md": "text/markdown",
          ".csv": "text/csv", ".jsonl": "application/jsonl", ".pdf": "application/pdf"}  # fmt: skip
 
 
 def build(*, grant_id: str, actor: Actor, at: datetime) -> Release:
     """Plan the first release of a grant and leave one job per shard; planning it again returns the release there is."""
+    storage.sweep(before=at - LEFT_OVER)
     with unit(actor):
         grant = Grant.objects.select_for_update().get(public_id=Grant.decode(grant_id))
         earlier = Release.objects.filter(grant=grant, number=FIRST).first()

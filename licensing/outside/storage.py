@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -84,6 +86,17 @@ def path_of(sha256: str) -> Path:
 def scratch() -> Path:
     """A folder on the store's file system for files in the making."""
     return _folder(_root() / "incoming")
+
+
+def sweep(*, before: datetime) -> int:
+    """Remove what killed workers left in `scratch` and nobody has touched since `before`; returns how many."""
+    found = [path for path in scratch().iterdir() if path.lstat().st_mtime < before.timestamp()]
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(found)
 
 
 def sha256_of(path: Path) -> str:

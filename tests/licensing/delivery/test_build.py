@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from django.core.management import CommandError, call_command
 
 from accounts.unit import SYSTEM, unit
 from client.verify import release as verifier
@@ -178,3 +182,42 @@ def test_a_long_text_is_cut_without_being_read_whole(monkeypatch: pytest.MonkeyP
     for row in rows:
         texts[row["work_id"]] = texts.get(row["work_id"], "") + row["text"]
     assert sorted(texts.values()) == sorted(scenario.TEXT * number for number in (1, 2, 3))
+
+
+def test_what_a_killed_worker_left_is_swept_and_what_is_being_made_is_not() -> None:
+    old, new = storage.scratch() / "shd_old.parquet", storage.scratch() / "shd_new.parquet"
+    folder_ = storage.scratch() / "rel_old"
+    (folder_ / "rights").mkdir(parents=True, exist_ok=True)
+    for path in (old, new, folder_ / "rights" / "works.parquet"):
+        path.write_bytes(b"x")
+    for path in (old, folder_):
+        os.utime(path, (0, 0))
+    delivery.build(grant_id=scenario.granted(scenario.publisher(works=1)).name_id, actor=SYSTEM, at=scenario.now())
+    assert (old.exists(), folder_.exists(), new.exists()) == (False, False, True)
+    new.unlink()
+
+
+def said(*arguments: Any) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("verify_release", *map(str, arguments), "--json", stdout=out)
+    answer: dict[str, Any] = json.loads(out.getvalue())
+    return answer
+
+
+def test_the_command_answers_as_licet_verify_does(tmp_path: Path) -> None:
+    place = folder(built(scenario.granted(scenario.publisher(works=2))), tmp_path / "release")
+    answer = said(place, "--test")
+    assert (answer["ok"], answer["trust"], answer["checked"]["rows"]) == (True, "authenticated", 2)
+    assert list(answer) == [
+        "ok", "trust", "status", "status_as_of", "checked", "withdrawn_rows", "first_wrong",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit, match="1"):
+        said(place)
+    with pytest.raises(CommandError, match="trust file cannot be read") as unreadable:
+        said(place, "--test", "--trust", tmp_path / "nowhere")
+    assert unreadable.value.returncode == 2
+
+
+def test_the_command_without_a_published_key_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="No issuer key is published"):
+        said(tmp_path)

@@ -179,6 +179,12 @@ def test_texts_of_a_catalogue_stay_in_their_place(tmp_path: Path) -> None:
     assert "\nlicense: mit" not in text
 
 
+def test_an_attribution_is_no_link_and_no_picture(tmp_path: Path) -> None:
+    lines = [Attribution("w", "t", text, "MIT") for text in ("![x](https://spy.example/1.png)", "\\[a](b)", "`c` | d")]
+    text = card.build(sample.release_facts(tmp_path), lines).decode()
+    assert text.endswith("- !\\[x\\](https://spy.example/1.png)\n- \\\\\\[a\\](b)\n- \\`c\\` \\| d\n")
+
+
 def test_a_release_without_data_has_no_data_files(tmp_path: Path) -> None:
     facts = sample.release_facts(tmp_path)
     bare = replace(facts, shards=[], works=[line._replace(shard=None) for line in facts.works])
