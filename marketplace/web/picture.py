@@ -112,5 +112,6 @@ def _arrow(a: tuple[int, int], b: tuple[int, int]) -> str:
 
 def code(address: str, *, title: str) -> SafeString:
     """A QR code of an address, dark on white in both themes of a printer; `title` says what it leads to."""
-    drawn = segno.make_qr(address, error="m").svg_inline(scale=4, border=4, light="#fff", svgclass="qr", title=title)
+    found = segno.make_qr(address, error="m")
+    drawn = found.svg_inline(border=4, light="#fff", svgclass="qr", title=title, omitsize=True)  # the sheet scales it
     return mark_safe(drawn)  # noqa: S308 -- segno escapes the title, and the rest are numbers

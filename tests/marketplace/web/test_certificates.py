@@ -67,8 +67,10 @@ def test_the_public_page_says_status_issuer_dates_and_kind(grant: Grant) -> None
 def test_the_public_page_has_its_address_as_a_code(grant: Grant, language: str, title: str) -> None:
     text = visitor(language).get(f"/certificates/{grant.name_id}").content.decode()
     address = f"{settings.PUBLIC_URL}/certificates/{grant.name_id}"
-    drawn = segno.make_qr(address, error="m").svg_inline(scale=4, border=4)
-    assert re.findall(r' d="[^"]+"', drawn)[-1] in text
+    code = segno.make_qr(address, error="m")
+    assert re.findall(r' d="[^"]+"', code.svg_inline(border=4))[-1] in text
+    width = code.symbol_size(border=4)[0]
+    assert f'viewBox="0 0 {width} {width}"' in text  # without it a smaller picture shows a corner of the code
     assert title in html.unescape(text)
     assert f'href="{address}"' in text
 
