@@ -88,7 +88,7 @@ def test_a_publisher_cannot_name_what_is_anothers(world: World, rivals: tuple[Pe
         (editor, "claims", claim | foreign),
         (finance, "splits", {"claim": things["claim"], "parts": [{"party": party, "ppm": 10**6, "role": "author"}]}),
         (finance, "reservations", reserve | foreign),
-        (finance, "reservations", reserve | {"level": "work", "target": things["work"]}),
+        (finance, "reservations", reserve | {"kind": "withhold", "level": "work", "target": things["work"]}),
         (finance, "open_licences", licence | foreign),
         (finance, "open_licences", licence | {"level": "work", "target": things["work"]}),
         (finance, f"terms/{offer}/assignments", foreign),
