@@ -14,7 +14,7 @@ from licensing.rights import ends
 from licensing.rights.models import Claim, Reservation
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id, visible
-from marketplace.api.rights import ClaimOut, ReservationOut, present_claim, present_reservation
+from marketplace.api.rights import ClaimOut, ReservationOut, claim_tag, present_claim, present_reservation
 
 
 class EvidenceBody(Strict):
@@ -47,16 +47,19 @@ class EndBody(Strict):
 class ClaimEnd(Door):
     """POST: give a claim up."""
 
+    versioned = True
+
     @extend_schema(request=EndBody, responses=ClaimOut, operation_id="claims_end")
     def post(self, request: Request, claim: str) -> Response:
-        """From now on it licenses nothing; grants stay. A conflict it was needed for is closed."""
+        """From now on it licenses nothing; grants stay. A conflict it was needed for is closed. If-Match: as read."""
         sent = self.body(EndBody)
         at = self.now()
         with unit(self.actor):
             found = by_id(visible(Claim.objects.select_related("holder"), self.actor), claim)
             permissions.check(self.actor, "claims.write", Scope(found.organisation_id))
+            self.check_version(claim_tag(found))
             ends.end_claim(claim=found, reason=sent["reason"], actor=self.actor, at=at)
-            return Response(present_claim(found))
+            return Response(present_claim(found), headers={"ETag": claim_tag(found)})
 
 
 class ReservationEnd(Door):

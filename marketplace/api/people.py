@@ -40,11 +40,11 @@ class OrganisationOut(shapes.Object):
     country = serializers.CharField(allow_blank=True)
 
 
-def present_organisation(row: Organisation) -> Mapping[str, Any]:
-    """The public form of an organisation."""
+def present_organisation(row: Organisation, *, livemode: bool) -> Mapping[str, Any]:
+    """The public form of an organisation, which has no mode itself: that of the key that asks."""
     roles = [kind for kind in accounts.KINDS if getattr(row, f"is_{kind}")]
     return shapes.thing(row, "organisation") | {
-        "name": row.name, "slug": row.slug, "roles": roles, "country": row.country,
+        "name": row.name, "slug": row.slug, "roles": roles, "country": row.country, "livemode": livemode,
     }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ class Organisations(Door):
             rows = Organisation.objects.all()
             if self.actor.scope == "own":
                 rows = rows.filter(pk__in=permissions.own_ids(self.actor, "organisation.read"))
-            return self.listed(rows, present_organisation)
+            return self.listed(rows, lambda row: present_organisation(row, livemode=self.actor.livemode))
 
     @extend_schema(request=OrganisationBody, responses={201: OrganisationOut}, operation_id="organisations_create")
     def post(self, request: Request) -> Response:
@@ -69,7 +69,7 @@ class Organisations(Door):
         sent = self.body(OrganisationBody)
         permissions.check(self.actor, "organisation.write", Scope())
         made = accounts.register_organisation(**sent, actor=self.actor, at=self.now())
-        return Response(present_organisation(made), status.HTTP_201_CREATED)
+        return Response(present_organisation(made, livemode=self.actor.livemode), status.HTTP_201_CREATED)
 
 
 class MemberBody(Strict):

@@ -203,6 +203,19 @@ def test_an_editor_proposes_what_finance_states_alone(house: House) -> None:
     assert before == (2, 2, 3)
 
 
+def test_a_claim_is_given_up_by_who_has_read_it(house: House, free: Claim) -> None:
+    here = f"claims/{free.name_id}"
+    read = house.editor.get(here)
+    stale = house.finance.post(f"{here}:end", {"reason": "sold"}, **{"If-Match": '"other"'})
+    assert (stale.status, stale.code) == (412, "version_changed")
+    assert house.editor.post(f"{here}:end", {"reason": "sold"}).status == 404
+    assert house.editor.get(here).json == read.json
+    done = house.finance.post(f"{here}:end", {"reason": "sold"}, **{"If-Match": read.headers["ETag"]})
+    assert (done.status, done.json["status"]) == (200, "withdrawn")  # with the other claim it was more than the whole
+    assert house.finance.post(f"{here}:end", {"reason": "again"}).code == "state_conflict"
+    assert done.headers["ETag"] == house.editor.get(here).headers["ETag"] != read.headers["ETag"]
+
+
 def test_a_licensee_reads_published_offers_of_all_and_private_ones_of_its_own(house: House, cast: Cast) -> None:
     assert house.of.terms is not None
     here = f"terms/{house.of.terms.name_id}"
