@@ -197,6 +197,8 @@ class Named(Reading):
         """The public id."""
         return columns.code(row.name_id)
 
+    number = public_number  # what Django's check of `list_display` looks for; `_listed` names the other one
+
 
 def vocabulary_names(mask: int) -> str:
     """A mask of leaf actions in the reader's language."""
