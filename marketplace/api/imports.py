@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -18,10 +21,11 @@ from accounts import permissions
 from accounts.errors import Reason, Refused
 from accounts.unit import unit
 from licensing.catalogue import queries as catalogues
-from licensing.intake import queries, services, uploads
+from licensing.intake import queries, rejected, services, uploads
 from licensing.intake.models import Import, ImportIssue, ImportRecord, Upload
 from licensing.intake.plan import OUTCOMES
 from licensing.intake.sniff import FORMATS
+from licensing.outside import storage
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id
@@ -276,13 +280,14 @@ class IssueOut(serializers.Serializer[Any]):
 
 
 class RecordOut(serializers.Serializer[Any]):
-    """What became of one input record."""
+    """What became of one input record; `diff` is field -> [before, after] where a known record changes."""
 
     number = serializers.IntegerField()
     line = serializers.IntegerField()
     ref = serializers.CharField()
     outcome = serializers.ChoiceField(OUTCOMES)
     work = serializers.CharField(allow_null=True)
+    diff = serializers.DictField(child=serializers.ListField(), allow_null=True)
     issues = IssueOut(many=True)
 
 
@@ -295,10 +300,15 @@ def _records(rows: Sequence[ImportRecord]) -> list[dict[str, Any]]:
     return [
         {
             "number": row.number, "line": row.line, "ref": row.ref, "outcome": row.outcome,
-            "work": row.work.name_id if row.work else None, "issues": said[row.number],
+            "work": row.work.name_id if row.work else None, "diff": _diff(row), "issues": said[row.number],
         }
         for row in rows
     ]  # fmt: skip
+
+
+def _diff(row: ImportRecord) -> dict[str, Any] | None:
+    """Field -> [before, after] of a changed record; what is derived from its fields is not shown."""
+    return row.diff and {name: values for name, values in row.diff.items() if not name.startswith("_")}
 
 
 class ImportRecords(Door):
@@ -319,6 +329,25 @@ class ImportRecords(Door):
             permissions.check(self.actor, "catalogue.read", queries.scope_of(found))
             rows = queries.records(found).select_related("work", "record_import")
             return self.together(rows.filter(outcome__in=wanted) if wanted else rows, _records, by="number")
+
+
+class ImportRejected(Door):
+    """GET: the rejected records as they were sent, each with what is wrong: mend them and send back only those."""
+
+    @extend_schema(
+        responses={(200, media): OpenApiTypes.BINARY for media in rejected.MEDIA.values()},
+        operation_id="imports_rejected",
+    )
+    def get(self, request: Request, import_id: str) -> HttpResponseBase:
+        """A file in the format of the upload; what `licet_comment` (in XML: comments) says is ignored on return."""
+        with unit(self.actor):
+            found = queries.find(import_id, actor=self.actor)
+            permissions.check(self.actor, "catalogue.read", queries.scope_of(found))
+            file = tempfile.TemporaryFile(dir=storage.scratch(), prefix="rejected-")  # noqa: SIM115  the answer reads it
+            rejected.write(found, file)
+        file.seek(0)
+        name = f"rejected-{found.name_id}.{rejected.SUFFIX[found.format]}"
+        return FileResponse(file, as_attachment=True, filename=name, content_type=rejected.MEDIA[found.format])
 
 
 class ImportIssues(Door):

@@ -70,6 +70,7 @@ urlpatterns: list[URLPattern] = [
     path("imports/<id:import_id>:revert", imports.ImportReversal.as_view()),
     path("imports/<id:import_id>:cancel", imports.ImportCancellation.as_view()),
     path("imports/<id:import_id>/records", imports.ImportRecords.as_view()),
+    path("imports/<id:import_id>/rejected", imports.ImportRejected.as_view()),
     path("imports/<id:import_id>/issues", imports.ImportIssues.as_view()),
     path("uploads/<id:upload>/parts/<int:number>", imports.UploadPartDoor.as_view()),
     # Rights and terms

@@ -20,7 +20,7 @@ from licensing.intake.issues import Issue
 from licensing.intake.readers import plain
 from licensing.intake.readers.lines import Line, lines
 from licensing.intake.readers.outcomes import FileInfo, Notes, Reading
-from licensing.intake.readers.plain import IDENTIFIER_COLUMNS, OPTIONAL, TEMPLATE, Draft
+from licensing.intake.readers.plain import COMMENT, IDENTIFIER_COLUMNS, OPTIONAL, TEMPLATE, Draft
 from licensing.intake.record import Outcome, Position
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -61,10 +61,12 @@ class _Header:
         self._refuse_bad(known, text)
         self.columns = self._columns()
         self.shape = self._shape()
+        self.guarded = COMMENT in self.names
         unknown = [one for one, column in zip(self.names, self.columns, strict=True) if not column and one]
         file_issues.extend(
             issues.make("key_unknown", line=1, column=1, path=name, seen=name, expected=", ".join(TEMPLATE))
             for name in unknown
+            if name != COMMENT
         )
 
     @staticmethod
@@ -100,6 +102,12 @@ class _Header:
         if {"goodreads_book_id", "authors"} <= set(self.names):
             return "goodbooks"
         return "template" if all(name in _OURS for name in self.names) else "foreign"
+
+
+def header_of(text: str) -> tuple[list[str], str]:
+    """The cells of a header line as they were sent, and its delimiter."""
+    delimiter = _Header(text, []).delimiter
+    return next(csv.reader([text.removeprefix("\ufeff")], delimiter=delimiter)), delimiter
 
 
 def _fold(cell: str) -> str:
@@ -205,9 +213,10 @@ def _fits(row: list[str], header: _Header, notes: Notes) -> bool:
 
 def _draft(row: list[str], header: _Header, position: Position, notes: Notes) -> Draft:
     draft = Draft(position)
-    for name, column, cell in zip(header.names, header.columns, row, strict=True):
+    cells = [plain.unguard(cell) for cell in row] if header.guarded else row
+    for name, column, cell in zip(header.names, header.columns, cells, strict=True):
         if not column:
-            if name and cell:
+            if name and cell and name != COMMENT:
                 draft.extra[name] = cell
             continue
         draft.sent.add("contributors" if column in _NAME_COLUMNS else column)

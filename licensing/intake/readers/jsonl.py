@@ -17,11 +17,12 @@ from licensing.intake.issues import Issue
 from licensing.intake.readers import plain
 from licensing.intake.readers.lines import Line, lines
 from licensing.intake.readers.outcomes import FileInfo, Notes, Reading
-from licensing.intake.readers.plain import IDENTIFIER_COLUMNS, OPTIONAL, TEMPLATE, Draft
+from licensing.intake.readers.plain import COMMENT, IDENTIFIER_COLUMNS, OPTIONAL, TEMPLATE, Draft
 from licensing.intake.record import Contributor, Outcome, Position, Subject
 
 _KEYS: Final = frozenset(TEMPLATE) | frozenset(OPTIONAL) | IDENTIFIER_COLUMNS
-_NUL: Final = re.compile(r"\x00|\\u0000")
+_NUL: Final = re.compile(r"\\\\|(\x00|\\u0000)")
+"""A NUL, as it is or as an escape; an escaped backslash before u0000 is none."""
 _KINDS: Final = ("person", "organisation")
 
 
@@ -45,6 +46,7 @@ def _outcomes(path: Path, encoding: Encoding, file_issues: list[Issue]) -> Itera
         if value is None:
             yield Outcome(line.number, "", None, notes.outcome_issues())
             continue
+        value.pop(COMMENT, None)
         for key in value.keys() - _KEYS - strange:
             if len(strange) < 100:
                 strange.add(key)
@@ -61,7 +63,7 @@ def _object(line: Line, notes: Notes) -> dict[str, Any] | None:
         notes.add("encoding_damaged", line=bad.line, column=bad.column, seen=f"0x{bad.byte:02X}", expected="UTF-8")
         return None
     text = line.raw.decode("utf-8")
-    nul = _NUL.search(text)
+    nul = next((match for match in _NUL.finditer(text) if match[1]), None)
     if nul is not None:
         notes.add("nul_character", line=line.number, column=nul.start() + 1, seen="U+0000", expected="text")
         return None

@@ -39,6 +39,9 @@ OPTIONAL: Final = (
     "notification", "identifiers", "original_title", "original_language", "first_publication_date", "licence_layer",
     "licence_start", "no_contributors",
 )  # fmt: skip
+COMMENT: Final = "licet_comment"
+"""The column or key in which rejected records come back (`intake.rejected`); nothing is read from it."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 IDENTIFIER_COLUMNS: Final = frozenset(SCHEMES) - {"own", "isni", "orcid", "ipi", "ror"} | {"isbn13"}
 _NO_FIELDS: Final = frozenset({"ref", "notification", "licence_layer", "licence_start", "original_date"})
 _DAMAGED: Final = re.compile(r"[\d.,]+E\+?\d+", re.IGNORECASE)
@@ -110,6 +113,16 @@ def build(draft: Draft, notes: Notes) -> Record:
         sent=_sent(draft),
         extra=dict(draft.extra),
     )
+
+
+def guard(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def unguard(cell: str) -> str:
+    """The cell before `guard`."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def _sent(draft: Draft) -> frozenset[str]:

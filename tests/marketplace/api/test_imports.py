@@ -100,6 +100,22 @@ def test_a_file_comes_in_and_its_records_are_told_one_by_one(cast: Cast) -> None
     assert {issue["severity"] for issue in errors} == {"error"}
 
 
+def test_rejected_records_come_back_as_a_file_and_changes_are_shown(cast: Cast) -> None:
+    here = f"imports/{committed(cast.publisher)}"
+    answer = cast.publisher.get(f"{here}/rejected")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="rejected-imp_')
+    header, row = answer.content.decode("utf-8-sig").splitlines()
+    assert header == "own_id,title,isbn,licet_comment"
+    assert row.startswith('poem-3,Torn,,"csv_cells: ')
+    assert cast.stranger.get(f"{here}/rejected").status == 404
+    for severity in ("error", "warning", "note"):
+        assert cast.publisher.get(f"{here}/issues?severity={severity}").status == 200
+    again = validated(cast.publisher, CSV.replace(b"Spring View", b"Autumn View"))
+    changed = cast.publisher.get(f"imports/{again}/records?outcome=changed").json["data"]
+    assert [one["diff"] for one in changed] == [{"title": ["Spring View", "Autumn View"]}]
+
+
 def test_records_page_in_the_order_of_the_file(cast: Cast) -> None:
     here = f"imports/{validated(cast.publisher)}/records"
     first = cast.publisher.get(f"{here}?limit=2")
@@ -201,7 +217,7 @@ def test_others_see_nothing_of_an_import(cast: Cast) -> None:
     made = announce(cast.publisher)
     here = f"imports/{made.json['id']}"
     for person in (cast.rival, cast.developer, cast.stranger):
-        for path in (here, f"{here}/records", f"{here}/issues"):
+        for path in (here, f"{here}/records", f"{here}/issues", f"{here}/rejected"):
             assert person.get(path).status == 404
         for act in ("complete", "commit", "revert", "cancel"):
             assert person.post(f"{here}:{act}", {} if act == "commit" else None).status == 404
