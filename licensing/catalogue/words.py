@@ -21,6 +21,7 @@ _CJK: Final = (
     "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _RUN: Final = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_ASCII_RUN: Final = re.compile("[a-z0-9]+")
 _IS_CJK: Final = re.compile(rf"[{_CJK}]")
 
 
@@ -28,6 +29,9 @@ def lexemes(*texts: str) -> list[str]:
     """All lexemes of the texts, each once, in order of appearance, at most MOST."""
     found: dict[str, None] = {}
     for text in texts:
+        if text.isascii():
+            found.update(dict.fromkeys(run[:LONGEST] for run in _ASCII_RUN.findall(text.casefold())))
+            continue
         for run in _runs(text):
             found.update(dict.fromkeys(_indexed(run)))
     return list(found)[:MOST]

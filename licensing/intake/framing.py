@@ -27,7 +27,7 @@ HEAD: Final = 1 << 16
 """Longest start tag, and longest text before the root element, in bytes."""
 _TAIL: Final = 128
 
-NAME: Final = rb"[A-Za-z_\x80-\xff][\w.\-\x80-\xff]*"
+NAME: Final = rb"[A-Za-z_\x80-\xff][\w.\-\x80-\xff]*+"
 START: Final = re.compile(rb"<((?:" + NAME + rb":)?" + NAME + rb")((?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*)>")
 
 
@@ -65,8 +65,8 @@ class _Framer:
         local = b"|".join(name.encode() for name in sorted(names))
         prefix = rb"(?:" + NAME + rb":)?"
         self._token = re.compile(
-            rb"(<!--)|(<!\[CDATA\[)|(<\?)|(<" + prefix + rb"(?:" + local + rb")(?=[\s/>]))"
-            rb"|(</" + prefix + rb"(?:" + local + rb")\s*>)"
+            rb"<(?:(!--)|(!\[CDATA\[)|(\?)|(" + prefix + rb"(?:" + local + rb")(?=[\s/>]))"
+            rb"|(/" + prefix + rb"(?:" + local + rb")\s*>))"
         )
 
     def __iter__(self) -> Iterator[bytes | Frame]:

@@ -7,6 +7,7 @@ here can be built and passed on in a child process without Django.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ SourceKind = Literal["contract", "open_licence", "public_domain", "owned"]
 Layer = Literal["whole", "contributions", "cover", "code", "metadata", "database"]
 Level = Literal["product", "container", "work"]
 
+_ASCII_WORD: Final = re.compile("[a-z0-9]+")
 FORMS: Final = frozenset(
     {"book", "article", "poem", "news", "image", "audio", "video", "score", "code", "dataset", "other"}
 )
@@ -252,6 +254,8 @@ def normalise_title(title: str) -> str:
 
     Accents are kept: they tell titles apart in many languages. Articles are kept too.
     """
+    if title.isascii():
+        return " ".join(_ASCII_WORD.findall(title.casefold()))
     folded = unicodedata.normalize("NFKC", title).casefold()
     kept = (c if unicodedata.category(c)[0] in "LNM" else " " for c in folded)
     return unicodedata.normalize("NFKC", " ".join("".join(kept).split()))

@@ -80,7 +80,7 @@ def check(outcome: Outcome) -> Checked:
     if record.notification != "delete":
         found.extend(_title(record))
     found.extend(_lengths(record))
-    judged = replace(outcome, issues=tuple(found))
+    judged = replace(outcome, issues=tuple(found)) if len(found) > len(outcome.issues) else outcome
     return Checked("loadable" if judged.loadable else "rejected", judged)
 
 

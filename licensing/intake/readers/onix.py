@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from licensing.intake import encoding as encodings
 from licensing.intake import framing, issues, xml
@@ -19,7 +19,7 @@ from licensing.intake.framing import Frame
 from licensing.intake.issues import Issue
 from licensing.intake.readers import onix_parts as parts
 from licensing.intake.readers import onix_rights as rights
-from licensing.intake.readers.onix_tags import Element, text, to_reference
+from licensing.intake.readers.onix_tags import Element, every, text, to_reference
 from licensing.intake.readers.outcomes import (
     FileInfo,
     Notes,
@@ -186,6 +186,7 @@ def _product(product: Element, frame: Frame, notes: Notes, defaults: _Defaults) 
     title, subtitle, original = parts.titles(product)
     people = parts.contributors(product, notes)
     origin, origin_evidence = rights.origin(product, people, notes)
+    language, original_language = _languages(product, notes, defaults)
     record = Record(
         ref=notes.record,
         position=frame.position,
@@ -197,52 +198,53 @@ def _product(product: Element, frame: Frame, notes: Notes, defaults: _Defaults) 
         subtitle=subtitle,
         title_normalised=normalise_title(title),
         original_title=original,
+        language=language,
+        original_language=original_language,
         form=form,
         form_sent=form_sent,
         contributors=people,
-        no_contributors=product.find("DescriptiveDetail/NoContributor") is not None
-        or product.find("NoContributor") is not None,
+        no_contributors=next(every(product, "DescriptiveDetail/NoContributor", "NoContributor"), None) is not None,
         origin=origin,
         origin_evidence=origin_evidence,
         relations=parts.relations(product, notes),
         content_file=rights.training_file(product),
         sent_at=defaults.sent_at,
         sent=_sent(product, notification),
+        **_published(product, notes),
+        **_rights(product, notes),
     )
-    record = _published(product, notes, record)
-    language, original_language = _languages(product, notes, defaults)
-    record = replace(record, language=language, original_language=original_language)
-    record = _rights(product, notes, record)
     return record if record.ref else _with_derived(record, notes)
 
 
-def _published(product: Element, notes: Notes, record: Record) -> Record:
+def _published(product: Element, notes: Notes) -> dict[str, Any]:
+    """The fields of a record that are about publication."""
     status = text(product, "PublishingDetail/PublishingStatus", "PublishingStatus")
     if status in ("05", "07"):
         notes.add("possible_reversion", path="PublishingStatus", seen=status)
     old = notes.date(text(product, "PublicationDate"), "PublicationDate")
     country = text(product, "PublishingDetail/CountryOfPublication", "CountryOfPublication")
-    return replace(
-        record,
-        publisher=text(product, "PublishingDetail/Publisher/PublisherName", "Publisher/PublisherName", "PublisherName"),
-        imprint=text(product, "PublishingDetail/Imprint/ImprintName", "Imprint/ImprintName", "ImprintName"),
-        publication_date=parts.dated(product, notes, "01", "37") or old,
+    return {
+        "publisher": text(
+            product, "PublishingDetail/Publisher/PublisherName", "Publisher/PublisherName", "PublisherName"
+        ),
+        "imprint": text(product, "PublishingDetail/Imprint/ImprintName", "Imprint/ImprintName", "ImprintName"),
+        "publication_date": parts.dated(product, notes, "01", "37") or old,
         # Of this text: not when a translation's original (20) or any edition (2.1's YearFirstPublished) came out
-        first_publication_date=parts.dated(product, notes, "11"),
-        publication_country=notes.country(country, "CountryOfPublication"),
-        publishing_status=status,
-    )
+        "first_publication_date": parts.dated(product, notes, "11"),
+        "publication_country": notes.country(country, "CountryOfPublication"),
+        "publishing_status": status,
+    }
 
 
-def _rights(product: Element, notes: Notes, record: Record) -> Record:
-    return replace(
-        record,
-        subjects=rights.subjects(product),
-        measures=rights.measures(product),
-        licences=rights.licences(product, notes),
-        signals=rights.signals(product, notes),
-        sales_rights=rights.sales_rights(product),
-    )
+def _rights(product: Element, notes: Notes) -> dict[str, Any]:
+    """The fields of a record that are about rights, subjects and size."""
+    return {
+        "subjects": rights.subjects(product),
+        "measures": rights.measures(product),
+        "licences": rights.licences(product, notes),
+        "signals": rights.signals(product, notes),
+        "sales_rights": rights.sales_rights(product),
+    }
 
 
 def _languages(product: Element, notes: Notes, defaults: _Defaults) -> tuple[str, str]:

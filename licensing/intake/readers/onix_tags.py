@@ -64,22 +64,29 @@ def text(element: Element | None, *paths: str) -> str:
     if element is None:
         return ""
     for path in paths:
-        for found in element.iterfind(path):
-            value = " ".join("".join(map(str, found.itertext())).split())
+        for found in _at(element, path):
+            value = own_text(found)
             if value:
                 return value
     return ""
 
 
+def _at(element: Element, path: str) -> Iterator[Element]:
+    """`iterfind`, without its detour for a path that is the name of a child."""
+    return element.iterfind(path) if "/" in path else element.iterchildren(path)
+
+
 def own_text(element: Element) -> str:
     """The text of this element, white space collapsed."""
-    return " ".join("".join(map(str, element.itertext())).split())
+    if len(element):
+        return " ".join("".join(map(str, element.itertext())).split())
+    return " ".join((element.text or "").split())
 
 
 def every(element: Element, *paths: str) -> Iterator[Element]:
     """All elements at any of the paths, path by path."""
     for path in paths:
-        yield from element.iterfind(path)
+        yield from _at(element, path)
 
 
 def codes(element: Element, *paths: str) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ class Notes:
 
     def characters(self, text: str, path: str, *, line: int = 0) -> bool:
         """Note characters that cannot be stored; true when there is none."""
+        if text.isprintable():
+            return True
         bad = _SURROGATE.search(text) or _CONTROL.search(text)
         if bad is None:
             return True
