@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from accounts.unit import Actor, unit
-from licensing.catalogue.models import Catalogue
+from licensing.catalogue.models import Catalogue, Work
 from licensing.intake import statements
 from licensing.intake.models import Import
 from licensing.jobs import held
+from licensing.rights import copyright as copyright_status
 from licensing.rights import signals
 
 BATCH: Final = 5000
@@ -40,6 +42,14 @@ def batches(found: Import, *, actor: Actor, at: datetime) -> None:
             held.progress(min(low + BATCH, found.records), found.records, "records")
     with unit(actor), connection.cursor() as cursor:
         cursor.execute(statements.RELATIONS, about)
+        concerned(about, cursor, at=at)
+
+
+def concerned(about: Mapping[str, Any], cursor: CursorWrapper, *, at: datetime) -> None:
+    """Ask again what is free and what is protected: a record may have brought another contributor or date."""
+    cursor.execute(statements.CONCERNED, about)
+    works = Work.objects.filter(pk__in=[key for (key,) in cursor.fetchall()]).order_by("pk")
+    copyright_status.refresh(works=list(works), at=at)
 
 
 def write(about: Mapping[str, Any], found: Import, *, actor: Actor, at: datetime) -> None:
@@ -66,5 +76,5 @@ def _parameters(found: Import, at: datetime) -> dict[str, Any]:
     catalogue: Catalogue = found.catalogue
     return {
         "import": found.pk, "catalogue": catalogue.pk, "organisation": catalogue.organisation_id,
-        "livemode": catalogue.livemode, "at": at,
+        "livemode": catalogue.livemode, "at": at, "since": found.created_at,
     }  # fmt: skip

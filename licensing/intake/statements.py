@@ -229,6 +229,24 @@ UPDATE licensing_importrecord r SET work_id = b.work_id, record = NULL FROM lice
 """,
 )
 
+# Works whose copyright may have another answer now: what was known of them, of their people or of what they are made
+# from has changed. Works of which nothing is known stay unknown without an answer.
+CONCERNED: Final = """
+WITH mine AS (
+  SELECT DISTINCT work_id AS id FROM licensing_importrecord
+  WHERE record_import_id = %(import)s AND outcome IN ('new', 'changed', 'erased') AND work_id IS NOT NULL)
+SELECT id FROM mine WHERE EXISTS (SELECT FROM licensing_copyrightstatus s WHERE s.work_id = mine.id)
+  OR EXISTS (SELECT FROM licensing_fact f WHERE f.work_id = mine.id)
+  OR EXISTS (SELECT FROM licensing_contributor c JOIN licensing_fact f ON f.party_id = c.party_id
+    WHERE c.work_id = mine.id)
+UNION
+SELECT r.work_id FROM mine JOIN licensing_workrelation r ON r.of_id = mine.id
+UNION
+SELECT c.work_id FROM licensing_fact f JOIN licensing_contributor c ON c.party_id = f.party_id
+WHERE f.recorded_at >= %(since)s AND f.source LIKE 'record %%: %%'
+ORDER BY 1
+"""
+
 # After the last batch, when every work is there: what is part, translation, adaptation or revision of what. Either end
 # may say it ("turned": this work is the source). A derivation of no stated kind is a translation between languages.
 RELATIONS: Final = """

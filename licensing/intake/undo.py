@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import IntegrityError, connection, transaction
 
 from accounts.errors import Reason, Refused
-from licensing.intake import statements
+from licensing.intake import commit, statements
 from licensing.intake.models import Import
 
 _NEW = """
@@ -49,6 +49,7 @@ WHERE r.work_id = g.work_id AND r.evidence->>'import' = %(name)s
     "DELETE FROM licensing_contributor d USING licet_gone g WHERE d.work_id = g.work_id",
     "DELETE FROM licensing_fact d USING licet_gone g WHERE d.work_id = g.work_id",
     "DELETE FROM licensing_asset d USING licet_gone g WHERE d.work_id = g.work_id",
+    "DELETE FROM licensing_copyrightstatus d USING licet_gone g WHERE d.work_id = g.work_id",
     "DELETE FROM licensing_workclear d USING licet_gone g WHERE d.work_id = g.work_id",
     """
 DELETE FROM licensing_identifier i USING licensing_edition e, licensing_importrecord r
@@ -83,7 +84,7 @@ def undo(found: Import, *, at: datetime) -> None:
     """
     about: dict[str, Any] = {
         "import": found.pk, "catalogue": found.catalogue_id, "name": found.name_id, "committed_at": found.committed_at,
-        "organisation": found.organisation_id, "livemode": found.livemode, "at": at,
+        "organisation": found.organisation_id, "livemode": found.livemode, "at": at, "since": at,
     }  # fmt: skip
     with connection.cursor() as cursor:
         for statement, who in ((_SOLD, "licences"), (_LATER, "records of later imports")):
@@ -101,6 +102,7 @@ def undo(found: Import, *, at: datetime) -> None:
             raise _in_use(str(error).partition("\n")[0]) from None
         for statement in (*statements.BEGIN[:3], _BEFORE, *statements.EDITIONS, *statements.FOLLOW):
             cursor.execute(statement, about)
+        commit.concerned(about, cursor, at=at)
 
 
 def _in_use(seen: str) -> Refused:

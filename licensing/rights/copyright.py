@@ -61,6 +61,13 @@ def refresh(*, works: Sequence[Work], at: datetime) -> None:
         _refresh(works[start : start + BATCH], at)
 
 
+# A record that names an original language, or an original title without saying that the language is the same.
+FOREIGN = """
+SELECT DISTINCT e.work_id FROM licensing_edition e JOIN licensing_work w ON w.id = e.work_id
+WHERE w.id = ANY(%s) AND e.ended_at IS NULL AND CASE WHEN e.record ? 'original_language'
+  THEN split_part(e.record->>'original_language', '-', 1) <> split_part(w.language, '-', 1)
+  ELSE e.record ? 'original_title' END
+"""
 # Terms end with a year: what was computed in an earlier one, or by an earlier table, is computed again.
 OVERDUE = """
 SELECT s.work_id FROM licensing_copyrightstatus s
@@ -88,9 +95,7 @@ def _refresh(works: Sequence[Work], at: datetime, *, keep: bool = False) -> None
     earlier = CopyrightStatus.objects.filter(work__in=keys, rule_version=rules.VERSION) if keep else ()
     since = {(row.work_id, row.public_domain, row.unknown): row.on_date for row in earlier}
     people = _people(keys)
-    translated = set(
-        WorkRelation.objects.filter(work__in=keys, kind="translation_of").values_list("work_id", flat=True)
-    )
+    translated = _translated(keys)
     published = _published(keys)
     rows = []
     for work in works:
@@ -115,6 +120,14 @@ def _refresh(works: Sequence[Work], at: datetime, *, keep: bool = False) -> None
         update_fields=["public_domain", "protected", "unknown", "free_from", "facts", "rule_version", "on_date",
                        "computed_at"],
     )  # fmt: skip
+
+
+def _translated(works: Sequence[int]) -> set[int]:
+    """Works that are translations: of a work here, or as a record says that names their original."""
+    related = WorkRelation.objects.filter(work__in=works, kind="translation_of").values_list("work_id", flat=True)
+    with connection.cursor() as cursor:
+        cursor.execute(FOREIGN, [list(works)])
+        return {*related, *(key for (key,) in cursor.fetchall())}
 
 
 def _people(works: Sequence[int]) -> Mapping[int, list[rules.Person]]:
