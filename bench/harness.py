@@ -21,6 +21,7 @@ from typing import Any
 
 import django
 import psycopg
+from django.conf import settings
 from django.core.management import call_command
 from psycopg import sql
 
@@ -107,6 +108,42 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU seconds of the database's backend and of this process, and seconds on the clock."""
+
+    backend: float
+    process: float
+    wall: float
+
+    @property
+    def cpu(self) -> float:
+        """Both together."""
+        return self.backend + self.process
+
+
+def cost(pid: int, work: Callable[[], object]) -> Cost:
+    """What one call costs us and the server process `pid` on this machine."""
+    backend, process, wall = backend_cpu(pid), time.process_time(), time.perf_counter()
+    work()
+    return Cost(backend_cpu(pid) - backend, time.process_time() - process, time.perf_counter() - wall)
+
+
+def backend_cpu(pid: int) -> float:
+    """User and system seconds of a server process on this machine (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def connect(alias: str) -> psycopg.Connection[Any]:
+    """A connection of our own to the database the settings name: "default" is the app role, "owner" the owner."""
+    found = settings.DATABASES[alias]
+    return psycopg.connect(
+        dbname=found["NAME"], user=found["USER"], password=found["PASSWORD"] or None, host=found["HOST"] or None,
+        port=found["PORT"] or None,
+    )  # fmt: skip
 
 
 def progress(sentence: str) -> None:

@@ -1,8 +1,8 @@
 """Posting 4-leg entries: ours (every guard on) against raw INSERTs of the same rows into bare tables.
 
 Same server, same durability, interleaved A/B, median of the repeats. The raw tables have our columns and the two
-indexes of a line, but no trigger, key or check: the limit of what PostgreSQL can store. Peers (django-hordak,
-django-ledger, pgledger) are not installed by this version and reported as absent.
+indexes of a line, but no trigger, key or check: the limit of what PostgreSQL can store. django-hordak is driven by
+`posting_peers`, compared by entries per CPU second of program and backend; the other peers are reported as absent.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
-from django.conf import settings
+from django.db import connection as database
 
 from accounts.unit import system, unit
-from bench import harness
+from bench import harness, posting_peers
 from licensing.kernel import digests, money
 from licensing.ledger import services, verify
 from licensing.ledger.services import Draft, Line
 
 ACTOR = system()
 BATCH = 1_000
-PEERS = ("django-hordak", "django-ledger", "pgledger")
+ABSENT = {"django-ledger 0.8": "not driven by this version", "pgledger": "on no package index"}
 DAY = date(2026, 3, 10)
 #: Floors of this version, ours over raw: below them something is badly wrong. The targets are over peers.
 SINGLE_FLOOR, BATCH_FLOOR = 0.08, 0.10
+SINGLE_TARGET, BATCH_TARGET = 4, 25
 
 _TABLES = """
 CREATE SCHEMA bench_posting;
@@ -69,10 +70,49 @@ def run(n: int = 20_000) -> list[dict[str, Any]]:
             _compared(connection, "4-leg entries, one commit each", singles, 1, SINGLE_FLOOR),
             _compared(connection, f"4-leg entries, batches of {BATCH}", batches, BATCH, BATCH_FLOOR),
         ]
+    rows += _against_peers(singles, batches)
     with unit(ACTOR):
         proof = verify.verify()
     harness.gate(proof.ok, f"the books are wrong after the run: {proof.first_bad}")
-    return [*rows, *(harness.absent("4-leg entries through the peer's API", peer, "not installed") for peer in PEERS)]
+    return [*rows, *(harness.absent("4-leg entries through the peer's API", peer, why) for peer, why in ABSENT.items())]
+
+
+def _against_peers(singles: int, batches: int) -> list[dict[str, Any]]:
+    """Entries per CPU second, ours and django-hordak's, each through its Python API with its guards."""
+    with posting_peers.hordak() as theirs:
+        if theirs is None:
+            return [harness.absent("4-leg entries through the peer's API", posting_peers.HORDAK, "not installed")]
+        pid = _pid()
+        return [
+            _by_cpu(f"4-leg entries, {name}, by CPU", commits, size, pid, theirs, target)
+            for name, commits, size, target in (
+                ("one commit each", singles, 1, SINGLE_TARGET), (f"batches of {BATCH}", batches, BATCH, BATCH_TARGET),
+            )
+        ]  # fmt: skip
+
+
+def _by_cpu(
+    measure: str, commits: int, size: int, pid: int, theirs: posting_peers.Peer, target: float
+) -> dict[str, Any]:
+    entries = commits * size
+    samples = harness.interleave(
+        {
+            "ours": lambda: entries / harness.cost(pid, lambda: _post(commits, size)).cpu,
+            "theirs": lambda: entries / theirs(commits, size),
+        }
+    )
+    ours, other = samples["ours"], samples["theirs"]
+    times = harness.ratio(ours, other)
+    against = f"{posting_peers.HORDAK.replace('==', ' ')}: {other.text('entries/CPU s')}"
+    return harness.row(
+        measure, ours.text("entries/CPU s"), against, round(ours.median), times, f">= {target:g}x", times >= target
+    )
+
+
+def _pid() -> int:
+    with unit(ACTOR), database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
 
 
 def _compared(
@@ -128,25 +168,14 @@ def _insert(connection: psycopg.Connection[Any], commits: int, size: int) -> Non
 
 @contextmanager
 def _raw_tables() -> Iterator[psycopg.Connection[Any]]:
-    with _connect("owner") as owner:
+    with harness.connect("owner") as owner:
         owner.execute("DROP SCHEMA IF EXISTS bench_posting CASCADE")
         for statement in filter(str.strip, _TABLES.split(";")):
             owner.execute(statement)  # type: ignore[arg-type]  # frozen text above
         owner.commit()
         try:
-            with _connect("default") as connection:
+            with harness.connect("default") as connection:
                 yield connection
         finally:
             owner.execute("DROP SCHEMA bench_posting CASCADE")
             owner.commit()
-
-
-def _connect(alias: str) -> psycopg.Connection[Any]:
-    found = settings.DATABASES[alias]
-    return psycopg.connect(
-        dbname=found["NAME"],
-        user=found["USER"],
-        password=found["PASSWORD"] or None,
-        host=found["HOST"] or None,
-        port=found["PORT"] or None,
-    )

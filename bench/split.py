@@ -11,22 +11,18 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.identity import fresh
 from accounts.unit import unit
-from bench import split_seed
+from bench import harness, split_seed
 from bench.split_seed import ACTOR, AT, Seeded
 from licensing.kernel import split
 from licensing.ledger.models import LedgerAccount
@@ -40,7 +36,6 @@ REPEATS = 5
 FLOOR, ORM_TARGET = 6.0, 5.0
 ORM_WORKS = 10_000
 HOLDERS = 50
-TICK = os.sysconf("SC_CLK_TCK")
 
 COLUMNS = (
     "run_date, part_no, id, run_id, work_id, claim_id, account_id, split_part_id, weight, floor, remainder, rank,"
@@ -59,20 +54,6 @@ FILL = f"INSERT INTO bench_split.source SELECT {COLUMNS} FROM licensing_allocati
 RAW = f"INSERT INTO bench_split.raw ({COLUMNS}) SELECT {COLUMNS.replace(' id,', ' id + %s,')} FROM bench_split.source"
 
 
-@dataclass(frozen=True)
-class Cost:
-    """CPU seconds of the backend and of this process, and seconds on the clock."""
-
-    backend: float
-    process: float
-    wall: float
-
-    @property
-    def cpu(self) -> float:
-        """Both together."""
-        return self.backend + self.process
-
-
 def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     """Divide one payment among `n` works of 50 holders, and among n / 10 works each with a claim and split of its own.
 
@@ -88,17 +69,17 @@ def run(n: int = 1_000_000) -> list[dict[str, Any]]:
     return rows
 
 
-def _compare(seeded: Seeded, audited: bool) -> tuple[list[Cost], list[Cost]]:
+def _compare(seeded: Seeded, audited: bool) -> tuple[list[harness.Cost], list[harness.Cost]]:
     """Divide every payment, interleaved with raw inserts of the rows that the first one gave."""
-    ours: list[Cost] = []
-    raw: list[Cost] = []
+    ours: list[harness.Cost] = []
+    raw: list[harness.Cost] = []
     with _raw_table() as bare:
         for number, payment in enumerate(seeded.payments):
-            ours.append(_cost(_pid(), lambda payment=payment: _divide(payment)))
+            ours.append(harness.cost(_pid(), lambda payment=payment: _divide(payment)))
             if number == 0:
                 _prepare(payment, audited)
             offset = number << 40
-            raw.append(_cost(bare.info.backend_pid, lambda offset=offset: _insert(bare, offset)))
+            raw.append(harness.cost(bare.info.backend_pid, lambda offset=offset: _insert(bare, offset)))
     return ours, raw
 
 
@@ -127,8 +108,8 @@ def _gate(stored: AllocationRun) -> None:
 
 def _orm(seeded: Seeded) -> dict[str, Any]:
     """Rows per CPU second of a plain Python program and of ours, on the same order."""
-    plain = _cost(_pid(), lambda: _plain(seeded))
-    ours = _cost(_pid(), lambda: _divide(seeded.payments[0]))
+    plain = harness.cost(_pid(), lambda: _plain(seeded))
+    ours = harness.cost(_pid(), lambda: _divide(seeded.payments[0]))
     ratio = plain.cpu / ours.cpu
     row = _row(f"{ORM_WORKS:,} works x 3 payees", ours.cpu, ratio, f">= {ORM_TARGET}x", ratio >= ORM_TARGET)
     return row | {"ours": f"{ours.cpu:.2f} s CPU", "against": f"ORM, oracle, bulk_create: {plain.cpu:.2f} s CPU"}
@@ -180,43 +161,22 @@ def _pid() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _cost(pid: int, work: Callable[[], object]) -> Cost:
-    backend, process, wall = _backend_cpu(pid), time.process_time(), time.perf_counter()
-    work()
-    return Cost(_backend_cpu(pid) - backend, time.process_time() - process, time.perf_counter() - wall)
-
-
-def _backend_cpu(pid: int) -> float:
-    """User and system seconds of a server process on this machine (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
 @contextmanager
 def _raw_table() -> Iterator[psycopg.Connection[Any]]:
-    with _connect("owner") as owner:
+    with harness.connect("owner") as owner:
         owner.execute(TABLES)
         owner.commit()
         try:
-            with _connect("default") as bare:
+            with harness.connect("default") as bare:
                 yield bare
         finally:
             owner.execute("DROP SCHEMA bench_split CASCADE")
             owner.commit()
 
 
-def _connect(alias: str) -> psycopg.Connection[Any]:
-    found = settings.DATABASES[alias]
-    return psycopg.connect(
-        dbname=found["NAME"],
-        user=found["USER"],
-        password=found["PASSWORD"] or None,
-        host=found["HOST"] or None,
-        port=found["PORT"] or None,
-    )
-
-
-def _rows_of(works: int, holders: int, ours: list[Cost], raw: list[Cost], *, floor: bool) -> list[dict[str, Any]]:
+def _rows_of(
+    works: int, holders: int, ours: list[harness.Cost], raw: list[harness.Cost], *, floor: bool
+) -> list[dict[str, Any]]:
     rows = []
     measure = f"{works:,} works x 3 payees, {holders:,} claims and splits"
     for name, both in (("backend", False), ("backend and process", True)):

@@ -99,6 +99,7 @@ def _claims(holder: Organisation, number: int) -> int:
         for place, version in enumerate(versions)
         for no, ppm in enumerate(PPM)
     )
+    SplitVersion.objects.filter(pk__in=[version.pk for version in versions]).update(frozen_at=AT)
     return claims[0].pk
 
 
