@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -71,9 +72,10 @@ def payload_hash(
 ) -> str:
     """SHA-256 (hex) of the JCS of an entry; micro as decimal text, time in UTC with microseconds.
 
-    The verifier computes it again from the stored rows.
+    The verifier computes it again from the stored rows. All keys are ASCII and all values text or one boolean: there
+    Python's own writer gives the same bytes, many times faster. Raises ValueError for text with a lone surrogate.
     """
-    return digests.of_json(
+    said = json.dumps(
         {
             "kind": kind,
             "livemode": livemode,
@@ -84,8 +86,10 @@ def payload_hash(
             "memo": memo,
             "reverses": reverses,
             "lines": [[code, currency, str(amount)] for code, currency, amount in sorted(legs)],
-        }
-    )
+        },
+        ensure_ascii=False, separators=(",", ":"), sort_keys=True,
+    )  # fmt: skip
+    return digests.sha256_hex(said.encode())
 
 
 def faults(draft: Draft) -> list[tuple[str, str, str]]:

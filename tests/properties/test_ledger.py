@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.errors import Refused
 from accounts.unit import system, unit
+from licensing.kernel import digests
 from licensing.ledger import queries, rules, services, verify
 from licensing.ledger.models import LedgerEntry, LedgerLine
 from licensing.ledger.rules import Draft, Line
@@ -52,6 +53,26 @@ def drafts(draw: st.DrawFn) -> list[Draft]:
         )
         for key in keys
     ]
+
+
+@given(
+    text=st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=6, max_size=6), livemode=st.booleans(),
+    amount=amounts,
+)  # fmt: skip
+def test_the_hash_of_an_entry_is_that_of_its_canonical_json(text: list[str], livemode: bool, amount: int) -> None:
+    kind, source, rule_version, memo, reverses, code = text
+    legs = [(code, "usd", amount), ("escrow:b", "usd", -amount)]
+    found = rules.payload_hash(
+        kind=kind, livemode=livemode, effective_date=AT.date(), occurred_at=AT, source=source,
+        rule_version=rule_version, memo=memo, reverses=reverses, legs=legs,
+    )  # fmt: skip
+    assert found == digests.of_json(
+        {
+            "kind": kind, "livemode": livemode, "effective_date": "2026-03-10",
+            "occurred_at": "2026-03-10T00:00:00.000000+00:00", "source": source, "rule_version": rule_version,
+            "memo": memo, "reverses": reverses, "lines": [[c, u, str(a)] for c, u, a in sorted(legs)],
+        }
+    )  # fmt: skip
 
 
 @pytest.mark.django_db
