@@ -66,12 +66,15 @@ def organisation(kind: str) -> Organisation:
 def sell(
     sold: Sequence[Sold], *, works_minor: int | None = None, fee_minor: int = 0, tax_minor: int = 0, payees: int = 3,
     livemode: bool = False, payments: Sequence[int] | None = None, currency: str = "usd",
-    granted: bool = True,
+    granted: bool = True, parties: list[Party] | None = None,
 ) -> Sale:  # fmt: skip
-    """Build a granted order; `payments` are captured minor amounts (default: one of the total), not yet divided."""
+    """Build a granted order; `payments` are captured minor amounts (default: one of the total), not yet divided.
+
+    `parties` are payees of an earlier sale, instead of `payees` new ones.
+    """
     holder, licensee = organisation("rights_holder"), organisation("licensee")
     own = {"organisation": holder, "livemode": livemode, "created_at": AT}
-    parties = [
+    parties = parties or [
         Party.objects.create(public_id=fresh(AT), kind="person", name=f"Payee {n}", own_key=f"p{n}", **own)
         for n in range(payees)
     ]
