@@ -215,9 +215,7 @@ def _needs(options: Iterable[tuple[int, routes.Option]]) -> tuple[Need, ...]:
 
 def _add(cells: dict[str, list[Box]], region: Box, codes: Iterable[str]) -> None:
     for code in codes:
-        boxes = cells.setdefault(code, [])
-        if region not in boxes:
-            boxes.append(region)
+        cells.setdefault(code, []).append(region)
 
 
 def _without(cells: dict[str, list[Box]], other: Mapping[str, object]) -> dict[str, list[Box]]:
