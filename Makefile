@@ -3,6 +3,7 @@
 #   make test            the whole suite on real services                             T=tests/licensing/ledger
 #   make run             web server, worker, relay on this machine                    PORT=8000
 #   make check           style, types, order of layers, generated documents
+#   make coverage        kernel and rules at 100 % of their branches by tests without a database    ALL=1: all at 90 %
 #   make bench B=name    one benchmark                                                N=size
 #   make faults          workers killed, Redis flushed, webhooks shuffled: the fault tests alone
 #   make client          build licet-verify.pyz into dist/
@@ -19,7 +20,7 @@ JOBS ?= 2
 PORT ?= 8000
 INSTALL = python=$$(.ci/python) && "$$python" .ci/setup.py
 
-.PHONY: help setup runtime demo run test check bench faults client lock reference wheels
+.PHONY: help setup runtime demo run test check coverage bench faults client lock reference wheels
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,6 +47,16 @@ check: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py reference --check
 	$(BIN)/python -m pytest -q tests/architecture
+
+# What is decided in pure Python is covered by tests that need nothing else (a minute); ALL=1 measures the whole suite.
+PURE = grep -Lr --include='test_*.py' -e django_db -e committed tests/licensing
+MEASURED = $(if $(ALL),-n $(JOBS) --dist worksteal,-p no:xdist $$($(PURE)))
+coverage: setup
+	@rm -rf var/coverage && mkdir -p var/coverage
+	@$(BIN)/coverage run -m pytest -q $(MEASURED)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --include='licensing/kernel/*,*/rules.py' --fail-under=100
+	@$(if $(ALL),$(BIN)/coverage report --fail-under=90)
 
 bench: setup
 	@$(BIN)/python -m bench $(B) $(N)

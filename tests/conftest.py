@@ -18,6 +18,7 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 from kombu import pools
 from psycopg.pq import TransactionStatus
 from pytest_django import DjangoDbBlocker, Settings
@@ -33,6 +34,10 @@ _WORKER = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"
 #: Redis numbers of one worker: number 0 of the block for rollback tests, the others in turn for `committed`.
 _BLOCK = 8
 
+
+# A busy machine is no fault of the code: no test fails for the time it took (pytest-timeout ends what hangs).
+hypothesis_settings.register_profile("licet", deadline=None)
+hypothesis_settings.load_profile("licet")
 
 _turn = itertools.cycle(range(1, _BLOCK))
 

@@ -76,3 +76,12 @@ def test_carries_the_fraction_forward() -> None:
     """The carry is never negative, so a debt floors to the larger debt."""
     assert money.whole(2_500_000) == (2, 500_000)
     assert money.whole(-500_000) == (-1, 500_000)
+
+
+def test_reads_whole_minor_units_only() -> None:
+    """Nothing is coerced: what is refused is named."""
+    assert money.parse_minor(0) == 0
+    assert money.parse_minor(12_345) == 12_345
+    for wrong, seen in ((-1, "int '-1'"), (1.0, "float '1.0'"), ("7", "str '7'"), (True, "bool 'True'")):
+        with pytest.raises(ValueError, match=seen):
+            money.parse_minor(wrong)

@@ -89,3 +89,19 @@ def test_digests_of_bytes_lines_and_json() -> None:
     assert digests.of_json({"b": 1, "a": []}) == digests.sha256_hex(b'{"a":[],"b":1}')
     with pytest.raises(ValueError, match="float"):
         digests.of_json(1.5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7])
+def test_every_leaf_of_an_uneven_tree_is_proven(size: int) -> None:
+    """Also the last one, whose path skips the levels where it has no sibling."""
+    leaves = LEAVES[:size]
+    root = digests.merkle_root(leaves)
+    for index, leaf in enumerate(leaves):
+        assert digests.verify_inclusion(leaf, index, size, digests.inclusion_proof(leaves, index), root)
+
+
+def test_a_long_stream_has_the_root_of_its_halves() -> None:
+    """More leaves than are kept at a time: complete subtrees of equal width are joined."""
+    leaves = [str(number).encode() for number in range(4096)]
+    left, right = digests.merkle_root(leaves[:2048]), digests.merkle_root(leaves[2048:])
+    assert digests.merkle_root(iter(leaves)) == digests.node_hash(left, right)
