@@ -64,6 +64,7 @@ margin:2rem auto;padding:0 1rem}
 table{width:100%;border-collapse:collapse;margin:1rem 0}
 th,td{text-align:left;padding:.4rem .25rem;border-bottom:1px solid #8884;vertical-align:top;overflow-wrap:anywhere}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+a{color:inherit}
 label{display:block;margin-top:1rem;font-weight:600}
 input{width:100%;box-sizing:border-box;font:inherit;padding:.5rem}
 .buttons{display:flex;gap:.75rem;margin-top:1.5rem}
