@@ -81,7 +81,10 @@ class Clearances(Named):
     @display(_("decisions"))
     def decisions(self, row: Clearance) -> SafeString:
         """One line per work: refused first."""
-        found = Decision.objects.filter(clearance=row).select_related("work").order_by("-outcome", "id")[: SHOWN + 1]
+        ordered = Decision.objects.filter(clearance=row).order_by("-outcome", "id")
+        # Keys first: with the works joined in, the database would sort every decision instead of keeping the first.
+        first = list(ordered.values_list("pk", flat=True)[: SHOWN + 1])
+        found = ordered.filter(pk__in=first).select_related("work")
         cells = (
             (
                 link(each.work, each.work.title), state(each.outcome), word(each.kind), reasons(each.reasons),

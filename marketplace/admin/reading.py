@@ -103,7 +103,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what is declared: Django would let an address ask for the beginning of any column, hidden ones too."""
-        return lookup in self.narrowed_by
+        return lookup in self.narrowed_by or (lookup == "status" and StatusFilter in self.list_filter)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Rows of the mode the person chose."""

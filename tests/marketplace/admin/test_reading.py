@@ -174,6 +174,15 @@ def test_a_public_id_finds_its_row(grant: Grant) -> None:
     assert "/change/" not in client.get(_list("work"), {"q": "wrk_nothing"}).content.decode().split("<main")[-1]
 
 
+def test_a_list_is_narrowed_by_status(grant: Grant) -> None:
+    client = signed_in(hire("operator").operator.user)
+    for status, shown in (("registered", True), ("withdrawn", False)):
+        answer = client.get(_list("work"), {"status": status})
+        assert answer.status_code == 200
+        assert (_page(_first(Work)) in answer.content.decode()) is shown
+    assert client.get(_list("job"), {"status": "nonsense"}).status_code == 200
+
+
 def test_the_other_mode_is_not_shown(grant: Grant) -> None:
     client = signed_in(hire("operator").operator.user)
     client.post("/acting", {"mode": "live"})
