@@ -109,14 +109,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404: a problem for machines, the page for people."""
     if not _for_machines(request):
         return page_not_found(request, exception)
-    return _plain(Refused("not_found", "There is nothing at this address."), request)
+    return plain(Refused("not_found", "There is nothing at this address."), request)
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: a request that not even the framework could read, such as one for another host."""
     if not _for_machines(request):
         return bad_request(request, exception)
-    return _plain(Refused("syntax", "The request cannot be read."), request)
+    return plain(Refused("syntax", "The request cannot be read."), request)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -124,13 +124,15 @@ def broken(request: HttpRequest) -> HttpResponse:
     if not _for_machines(request):
         page = loader.render_to_string("500.html", {"request_id": audit.request_id.get()})
         return HttpResponseServerError(page)
-    return _plain(Refused("internal", "This is our fault. The request id finds it in our log."), request)
+    return plain(Refused("internal", "This is our fault. The request id finds it in our log."), request)
 
 
 def _for_machines(request: HttpRequest) -> bool:
     return request.path.startswith(("/v1/", "/hooks/"))
 
 
-def _plain(refused: Refused, request: HttpRequest) -> HttpResponse:
+def plain(refused: Refused, request: HttpRequest) -> HttpResponse:
+    """A problem where no door of DRF answers: webhooks, unknown addresses, what the framework refused itself."""
     body = problem(refused, instance=request.path)
-    return JsonResponse(body.data, status=body.status_code, content_type=MEDIA_TYPE)
+    told = {name: body[name] for name in ("Retry-After", "WWW-Authenticate") if name in body}
+    return JsonResponse(body.data, status=body.status_code, headers=told, content_type=MEDIA_TYPE)

@@ -7,7 +7,6 @@ import logging
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from accounts import unit as units
 from accounts.errors import Refused
@@ -20,22 +19,28 @@ LARGEST = 1 << 20
 
 
 @csrf_exempt
-@require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """POST /hooks/stripe. 200 once the event is stored, 400 when it is not proven to be Stripe's."""
+    """POST /hooks/stripe. 200 once the event is stored; a problem (400) when it is not proven to be Stripe's."""
+    if request.method != "POST":
+        answer = errors.plain(Refused("method_not_allowed", "Stripe sends events by POST."), request)
+        answer["Allow"] = "POST"
+        return answer
+    try:
+        _take(request)
+    except Refused as refused:
+        log.warning("a webhook was not taken: %s", refused.message)
+        return errors.plain(refused, request)
+    return JsonResponse({"received": True})
+
+
+def _take(request: HttpRequest) -> None:
     if _length(request) > LARGEST:
-        return JsonResponse({"code": "too_large"}, status=413, content_type=errors.MEDIA_TYPE)
+        raise Refused("too_large", f"An event has at most {LARGEST} bytes.")
     with units.unit(SYSTEM):
         at = units.now()
     secrets = [secret for secret in settings.STRIPE_WEBHOOK_SECRET.split(",") if secret]
     signature = request.headers.get("Stripe-Signature", "")
-    try:
-        settlement.receive(endpoint="platform", payload=request.body, signature=signature, secrets=secrets, at=at)
-    except Refused as refused:
-        log.warning("a webhook was not taken: %s", refused.message)
-        body = {"code": refused.code, "detail": refused.message, "status": errors.status_of(refused.code)}
-        return JsonResponse(body, status=errors.status_of(refused.code), content_type=errors.MEDIA_TYPE)
-    return JsonResponse({"received": True})
+    settlement.receive(endpoint="platform", payload=request.body, signature=signature, secrets=secrets, at=at)
 
 
 def _length(request: HttpRequest) -> int:

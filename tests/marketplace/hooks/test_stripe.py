@@ -43,6 +43,7 @@ def kept() -> int:
 def test_a_wrong_signature_is_a_400_and_nothing_is_kept(signature: str) -> None:
     status, body = send(json.dumps(EVENT).encode(), signature)
     assert (status, body["code"], kept()) == (400, "signature_invalid", 0)
+    assert set(body) == {"type", "title", "status", "code", "detail", "instance", "request_id", "retryable", "errors"}
 
 
 def test_another_secret_or_a_changed_byte_is_a_400() -> None:
@@ -61,7 +62,9 @@ def test_an_event_is_kept_once_however_often_it_comes() -> None:
 
 
 def test_only_post_and_only_small_bodies() -> None:
-    assert Client().get("/hooks/stripe").status_code == 405
+    refused = Client().get("/hooks/stripe")
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert refused.headers["Allow"] == "POST"
     large = b" " * ((1 << 20) + 1)
     assert send(large, signed(large))[0] == 413
     assert kept() == 0
