@@ -37,11 +37,9 @@ class Trust:
 
     def authenticates(self, signed: Signed, path: str, *, test: bool) -> bool:
         """True for a trusted key, False for an unknown one; Wrong when the key may not have signed this."""
-        if signed.fingerprint in self.pins:
-            return True
         record = self.records.get(signed.key)
-        if record is None:
-            return False
+        if record is None:  # a pin vouches for a key nothing else is known of; it does not outweigh a revocation
+            return signed.fingerprint in self.pins
         if record["livemode"] is test:
             raise Wrong("key_of_other_mode", path, "a test key may sign test documents only, a live key live ones")
         if not moment(record["not_before"]) <= signed.created < moment(record["not_after"]):

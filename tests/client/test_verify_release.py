@@ -105,6 +105,13 @@ def test_a_pinned_fingerprint_authenticates(pristine: Path) -> None:
     assert verify(pristine, trust=Trust(pins=frozenset({pin[::-1]}))).exit == 3
 
 
+def test_a_pin_does_not_outweigh_what_the_root_says(pristine: Path) -> None:
+    pin = frozenset({signing.fingerprint(sample.TEST_KEY.public_key)})
+    revoked = read_trust(sample.trust_file(revoked_at=sample.AT, reason="compromised"), pin)
+    assert code(verify(pristine, trust=revoked)) == (1, "key_revoked", "manifest.json")
+    assert verify(pristine, trust=read_trust(sample.trust_file(), pin)).exit == 0
+
+
 def test_test_certificates_need_the_flag(pristine: Path, tmp_path: Path) -> None:
     assert code(verify(pristine, test=False)) == (1, "test_certificate", "manifest.json")
     assert code(verify(pristine / "certificate.json", test=False))[1] == "test_certificate"
