@@ -40,6 +40,30 @@ def create(*, actor: Actor, at: datetime) -> list[IssuerKey]:
         return list(IssuerKey.objects.order_by("id"))
 
 
+def revoke(*, key_id: str, reason: str, actor: Actor, at: datetime) -> IssuerKey:
+    """End an issuer key for one of `signing.REASONS`: publish its record anew, signed by the root key.
+
+    What it signed before stays good, except after `compromised`. A revoked key stays as it was revoked. Raises
+    Refused("not_found") and Refused("issuer_key_missing") when the root key that signed its record is not here.
+    """
+    with unit(actor):
+        key = IssuerKey.objects.select_for_update().filter(key_id=key_id).first()
+        if key is None:
+            raise Refused("not_found", f"There is no issuer key {key_id[:120]}.")
+        if key.revoked_at is not None:
+            return key
+        root = signing.read_key(folder() / ROOT) if (folder() / ROOT).is_file() else None
+        if root is None or root.public_key != signing.verify(key.record):
+            raise Refused("issuer_key_missing", f"Revoking needs the root key at {folder() / ROOT}.")
+        record = signing.KeyRecord(
+            signing.public_key_of(key_id), key.livemode, key.not_before, key.not_after, at, reason
+        )
+        key.record, key.revoked_at = signing.key_record(record, root, at), at
+        key.save(update_fields=["record", "revoked_at"])
+        audit.record(actor=actor, act="issuer_key.revoked", subject=key_id[-60:], at=at, after={"reason": reason})
+    return key
+
+
 def current(*, livemode: bool, at: datetime) -> tuple[IssuerKey, signing.KeySigner]:
     """The key that signs now in this mode. Runs inside a unit. Raises Refused("issuer_key_missing")."""
     path = folder() / (LIVE if livemode else TEST)

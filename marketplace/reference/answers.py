@@ -27,7 +27,7 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
             "unchanged, erased, rejected, warned}, issues: [{code, severity, line, column, record, path, seen, "
             "expected}]}], works: {before, after}, editions: {before, after}, dry_run}"
         ),
-        "issuer_keys": "{keys: [{id, livemode, fingerprint}], root}",
+        "issuer_keys": "{keys: [{id, livemode, fingerprint, revoked_at}], root}",
         "jobs": "{counts: {status: n}, health: {}, jobs: []}",
         "relay": "{rung, released, dead, made}, one line per round",
         "run": "{web, stripe}: the addresses",
