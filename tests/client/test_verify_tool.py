@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -71,6 +72,23 @@ def test_unusable_arguments_are_a_sentence(program: Path, pristine: Path, tmp_pa
 def test_the_program_is_one_file_and_built_the_same_twice(program: Path, tmp_path: Path) -> None:
     assert build(tmp_path / "again.pyz").read_bytes() == program.read_bytes()
     assert program.stat().st_size < 64 * 1024
+
+
+def test_it_shares_no_code_with_the_writer_and_cannot_reach_a_network() -> None:
+    """Only Python itself, pyarrow for Parquet and cryptography for signatures."""
+    found: set[str] = set()
+    for path in Path(jcs.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    found -= {"client"}  # build.py, which is not part of the program
+    assert found - set(sys.stdlib_module_names) == {"cryptography"}
+    assert found.isdisjoint({"socket", "ssl", "http", "urllib", "ftplib", "asyncio", "subprocess"})
+    assert "import_module(" not in "".join(
+        path.read_text() for path in Path(jcs.__file__).parent.glob("*.py") if path.name != "parquet.py"
+    )
 
 
 def test_own_columns_are_those_of_the_writer() -> None:
