@@ -208,7 +208,8 @@ def _post(order: Order, quote: Quote, grant: Grant, actor: Actor, at: datetime) 
     """order_clearing -> tax_payable, platform_fee_income, royalty_pool (money.md 2); nothing for a free order."""
     if quote.total_minor == 0:
         return
-    country = Organisation.objects.values_list("country", flat=True).get(pk=quote.organisation_id)
+    tax = quote.body.get("tax")  # where it was quoted for: the licensee may have moved since
+    country = tax["jurisdiction"] if isinstance(tax, dict) else ""
     amounts = {
         f"order_clearing:{order.name_id}": quote.total_minor,
         f"tax_payable:{country or 'none'}": -quote.tax_minor,

@@ -73,6 +73,16 @@ def rows(statement: Statement) -> Iterator[dict[str, Any]]:
             ), strict=True))  # fmt: skip
 
 
+def current(statement: Statement) -> Statement:
+    """A draft as it would be drawn up now, not stored: its head says what its lines say. An issued one as it is.
+
+    Raises Refused("statement_difference").
+    """
+    if statement.status == "draft":
+        _fill(statement)
+    return statement
+
+
 def as_json(statement: Statement) -> Iterator[str]:
     """The statement as one JSON object, in pieces; its SHA-256 is `file_sha256`."""
     head = {

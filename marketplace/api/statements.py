@@ -123,9 +123,9 @@ class StatementJson(Door):
 
     @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT}, operation_id="statements_json")
     def get(self, request: Request, statement: str) -> HttpResponseBase:
-        """The file whose SHA-256 the statement names."""
+        """The file whose SHA-256 the statement names; of a draft the file as it would be drawn up now."""
         with unit(self.actor):
-            found = _find(statement, self.actor)
+            found = service.current(_find(statement, self.actor))
             return _sent(service.as_json(found), "application/json", f"{found.name_id}.json")
 
 

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, date, datetime
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from accounts.errors import Refused
 from accounts.unit import unit
@@ -78,6 +79,43 @@ def test_a_new_draft_replaces_the_one_before() -> None:
         late = draft(sale)
         assert (late.pk, early.earned, late.earned, late.version) == (early.pk, 4_000_000, 10_000_000, 1)
         assert Statement.objects.count() == 1
+
+
+def test_the_file_of_a_draft_says_what_its_lines_say() -> None:
+    with unit(ACTOR):
+        sale = sell([Sold(10_000_000)], payments=[4])
+        services.allocate(payment_id=sale.payments[0].name_id, actor=ACTOR, at=AT)
+        made = draft(sale)
+        services.allocate(payment_id=pay(sale.order, 6).name_id, actor=ACTOR, at=AT)
+        found = json.loads("".join(statements.as_json(statements.current(Statement.objects.get(pk=made.pk)))))
+        assert found["earned_micro"] == str(sum(int(line["amount_micro"]) for line in found["lines"])) == "10000000"
+        assert Statement.objects.get(pk=made.pk).earned == 4_000_000
+
+
+def test_an_unknown_currency_has_no_statement() -> None:
+    with unit(ACTOR):
+        sale = sell([Sold(1_000_000)])
+        with pytest.raises(Refused) as caught:
+            statements.draft(payee=sale.payees[0], currency="xyz", starts=MARCH, ends=APRIL, actor=ACTOR, at=AT)
+        assert caught.value.code == "currency_unknown"
+        assert not Statement.objects.exists()
+
+
+def test_an_issued_statement_cannot_change_whoever_asks() -> None:
+    with unit(ACTOR):
+        made = statements.issue(statement=draft(divided()), actor=ACTOR, at=datetime(2026, 4, 1, tzinfo=UTC))
+        for change in ("UPDATE licensing_statement SET lines_count = 0", "DELETE FROM licensing_statement"):
+            with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(change)
+        made.refresh_from_db()
+        assert made.lines_count == 3
+
+
+def test_a_number_in_a_csv_stays_a_number() -> None:
+    with unit(ACTOR):
+        made = draft(divided())
+        sheet = list(csv.DictReader(io.StringIO("".join(statements.as_csv(made)))))
+        assert all(row["amount_micro"].isdigit() and row["line"][:4] == "2026" for row in sheet)
 
 
 def test_the_next_month_opens_with_what_this_one_closed_with() -> None:
