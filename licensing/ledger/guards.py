@@ -40,7 +40,7 @@ LEDGER: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 BODIES: Mapping[str, str] = MappingProxyType(
     {
-        "licet_allocation_rows": "320adb636ea6d029",
+        "licet_allocation_rows": "4dfbc4851e6a9d10",
         "licet_allocation_run": "05744103816e2173",
         "licet_allocation_run_new": "d6bd100fbda448a8",
         "licet_allocation_whole": "dbc5f85de6e0bbcb",

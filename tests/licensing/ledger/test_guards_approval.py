@@ -141,6 +141,16 @@ def test_no_guard_looks_names_up_where_its_caller_says(app: Connection) -> None:
     assert app.execute(UNPINNED).fetchall() == [("licet_append_only",), ("licet_stamp_xid",)]
 
 
+OWNERS = """
+SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
+  AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
+"""
+
+
+def test_nobody_else_calls_what_runs_as_its_owner(app: Connection) -> None:
+    assert app.execute(OWNERS).fetchall() == []
+
+
 def test_a_type_of_the_callers_own_does_not_stand_in_for_text(app: Connection) -> None:
     entry, first, second = _posted(app)
     mine = _one(app, "SELECT xid FROM licensing_ledgerentry WHERE id = %s", [entry])

@@ -111,6 +111,21 @@ def test_a_run_is_filled_in_once(app: Connection, owner: Connection) -> None:
             app.execute(f"UPDATE licensing_allocationrun SET {column} = 1")
 
 
+def test_nobody_counts_rows_of_his_own(app: Connection, owner: Connection, run: AllocationRun) -> None:
+    own = "CREATE TEMP TABLE rows (run_id bigint, run_date date, id bigint, amount bigint)"
+    hung = (
+        "CREATE TRIGGER mine AFTER INSERT ON rows REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT"
+        " EXECUTE FUNCTION public.licet_allocation_rows()"
+    )
+    app.execute(own)
+    with pytest.raises(errors.InsufficientPrivilege):
+        app.execute(hung)
+    owner.execute(own)
+    owner.execute(hung)
+    with pytest.raises(errors.IntegrityConstraintViolation, match="no allocations"):
+        owner.execute("INSERT INTO rows VALUES (%s, %s, 1, 1)", [run.pk, run.run_date])
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_no_row_stands_beside_its_run(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
