@@ -55,6 +55,18 @@ BODIES: Mapping[str, str] = MappingProxyType(
 )
 """Function -> the first 16 hex digits of the SHA-256 of its body. A migration that changes a body changes this."""
 
+ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
+EVENTS: Mapping[str, int] = MappingProxyType(
+    {
+        "append_only": ROW | BEFORE | DELETE | UPDATE, "no_truncate": BEFORE | TRUNCATE, "balance": INSERT,
+        "of_run": INSERT, "xid": ROW | BEFORE | INSERT, "new": ROW | BEFORE | INSERT, "whole": ROW | INSERT,
+        "ledger_entry_guard": ROW | BEFORE | INSERT, "ledger_account_guard": ROW | BEFORE | DELETE | UPDATE,
+        "ledger_period_guard": ROW | BEFORE | INSERT | DELETE | UPDATE,
+        "allocation_run_guard": ROW | BEFORE | DELETE | UPDATE,
+    }
+)  # fmt: skip
+"""Trigger, or how its name ends -> when it fires, in the bits of pg_trigger.tgtype."""
+
 _FOUND = """
 WITH guarded AS (
   SELECT t.name, t.name::regclass::oid AS id FROM unnest(%(tables)s::text[]) AS t(name)
@@ -62,7 +74,8 @@ WITH guarded AS (
   SELECT t.name, i.inhrelid FROM unnest(%(tables)s::text[]) AS t(name)
   JOIN pg_inherits i ON i.inhparent = t.name::regclass
 )
-SELECT w.name, c.relname::text, g.tgname::text, p.proname::text, p.prosrc, g.tgenabled = 'O' AND g.tgqual IS NULL
+SELECT w.name, c.relname::text, g.tgname::text, p.proname::text, p.prosrc, g.tgenabled = 'O' AND g.tgqual IS NULL,
+       g.tgtype::int
 FROM guarded w JOIN pg_class c ON c.oid = w.id LEFT JOIN pg_trigger g ON g.tgrelid = w.id AND NOT g.tgisinternal
 LEFT JOIN pg_proc p ON p.oid = g.tgfoid
 ORDER BY c.relname
@@ -75,18 +88,22 @@ def first_fault(wanted: Mapping[str, Mapping[str, str]], bodies: Mapping[str, st
     parents: dict[str, str] = {}
     with connection.cursor() as cursor:
         cursor.execute(_FOUND, {"tables": list(wanted)})
-        for parent, table, trigger, function, source, standing in cursor.fetchall():
+        for parent, table, trigger, function, source, standing, events in cursor.fetchall():
             parents[table] = parent
             own = seen.setdefault(table, {})
-            if trigger and standing:
+            if trigger and standing and events == _events(trigger):
                 own[trigger] = function if body(source) == bodies.get(function) else f"{function}, changed"
     for table in sorted(parents):
         for trigger, function in sorted(wanted[parents[table]].items()):
             if trigger not in seen[table]:
-                return table, f"the guard {trigger} is missing or switched off"
+                return table, f"the guard {trigger} is missing, switched off or not for every event"
             if seen[table][trigger] != function:
                 return table, f"the guard {trigger} runs {seen[table][trigger]}, not {function}"
     return None
+
+
+def _events(trigger: str) -> int | None:
+    return next((events for name, events in EVENTS.items() if trigger.endswith(name)), None)
 
 
 def body(source: str) -> str:

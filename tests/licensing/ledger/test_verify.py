@@ -101,6 +101,10 @@ HOLLOW = """
 CREATE OR REPLACE TRIGGER ledger_period_guard BEFORE DELETE ON licensing_ledgerperiod
 FOR EACH ROW EXECUTE FUNCTION licet_append_only()
 """
+NARROW = """
+CREATE OR REPLACE TRIGGER ledger_entry_append_only BEFORE DELETE ON licensing_ledgerentry
+FOR EACH ROW EXECUTE FUNCTION licet_append_only()
+"""
 ACCOUNT = "livemode, code, kind, currency_id, owner, whole_minor_only"
 
 
@@ -122,6 +126,7 @@ ACCOUNT = "livemode, code, kind, currency_id, owner, whole_minor_only"
             "licensing_ledgerline",
         ),
         (HOLLOW, "licensing_ledgerperiod"),
+        (NARROW, "licensing_ledgerentry"),
         ("ALTER TABLE licensing_ledgeraccount DISABLE TRIGGER USER", "licensing_ledgeraccount"),
     ],
 )
