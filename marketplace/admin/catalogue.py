@@ -34,7 +34,7 @@ from marketplace.web.words import word
 class Catalogues(Named):
     """Sets of works with what is declared for all of them."""
 
-    list_display = ("number", "name", "slug", "organisation", "origin", "source_kind", "created_at")
+    list_display = ("public_number", "name", "slug", "organisation", "origin", "source_kind", "created_at")
     list_select_related = linked = ("organisation",)
     search_fields = ("=slug", "name__startswith")
     search_help_text = _("a public id, a whole short name, or how the name begins")
@@ -45,7 +45,7 @@ class Catalogues(Named):
 class Claims(Named):
     """Who says to hold what."""
 
-    list_display = ("number", "holder_name", "organisation", "kind", "level", "share", "status", "created_at")
+    list_display = ("public_number", "holder_name", "organisation", "kind", "level", "share", "status", "created_at")
     list_select_related = linked = ("holder", "organisation")
     list_filter = (StatusFilter,)
     search_fields = ("=holder__own_key", "=holder__name")
@@ -82,7 +82,7 @@ class Claims(Named):
 class Conflicts(Named):
     """Claims that together hold more than the whole."""
 
-    list_display = ("number", "work_title", "control_ppm", "status", "due_at", "decided_at")
+    list_display = ("public_number", "work_title", "control_ppm", "status", "due_at", "decided_at")
     list_select_related = linked = ("work",)
     list_filter = (StatusFilter,)
     extra = ("parties",)
@@ -106,7 +106,7 @@ class Conflicts(Named):
 class Splits(Named):
     """Who is paid for a claim's money."""
 
-    list_display = ("number", "claim", "holder", "version", "valid", "approved_by", "frozen_at")
+    list_display = ("public_number", "claim", "holder", "version", "valid", "approved_by", "frozen_at")
     list_select_related = linked = ("claim__holder",)
     hidden = frozenset({"territory_set", "action_set"})
     extra = ("parts",)
@@ -132,7 +132,7 @@ class Splits(Named):
         found = list(SplitPart.objects.filter(version=row).select_related("party").order_by("part_no")[: SHOWN + 1])
         cells = ((each.part_no, link(each.party, each.party and each.party.name), word(each.role), each.ppm)
                  for each in found)  # fmt: skip
-        sums = ("", "", _("total"), sum(each.ppm for each in found)) if len(found) <= SHOWN else ()
+        sums = (" ", " ", _("total"), sum(each.ppm for each in found)) if len(found) <= SHOWN else ()
         return table((_("part"), _("payee"), _("role"), _("ppm")), cells, sums=sums)
 
 
@@ -140,7 +140,7 @@ class Splits(Named):
 class TermsOffers(Named):
     """Offers with their versions and where they hold."""
 
-    list_display = ("number", "own_key", "organisation", "status", "created_at")
+    list_display = ("public_number", "own_key", "organisation", "status", "created_at")
     list_select_related = linked = ("organisation",)
     list_filter = (StatusFilter,)
     search_fields = ("=own_key",)
@@ -181,7 +181,7 @@ class TermsOffers(Named):
 class Reservations(Named):
     """Opt-outs of both kinds."""
 
-    list_display = ("number", "kind", "level", "organisation", "signal", "status", "created_at")
+    list_display = ("public_number", "kind", "level", "organisation", "signal", "status", "created_at")
     list_select_related = linked = ("organisation",)
     list_filter = (StatusFilter,)
 

@@ -38,7 +38,7 @@ from marketplace.web.words import word
 class Uses(Named):
     """What licensees intend."""
 
-    list_display = ("number", "title", "organisation", "created_at")
+    list_display = ("public_number", "title", "organisation", "created_at")
     list_select_related = linked = ("organisation",)
     search_fields = ("=title",)
     search_help_text = _("a public id, or a whole title")
@@ -57,7 +57,7 @@ class Uses(Named):
 class Clearances(Named):
     """Stored answers over a bundle."""
 
-    list_display = ("number", "organisation", "at", "outcomes", "why", "total", "status")
+    list_display = ("public_number", "organisation", "at", "outcomes", "why", "total", "status")
     list_select_related = linked = ("organisation", "use", "bundle")
     list_filter = (StatusFilter,)
     hidden = frozenset({"counts", "reasons", "total_micro"})
@@ -171,8 +171,8 @@ class Quotes(Named):
     """Frozen offers."""
 
     list_display = (
-        "number", "organisation", "clearance", "works_count", "works_minor", "fee_minor", "tax_minor", "total_minor",
-        "status", "expires_at",
+        "public_number", "organisation", "clearance", "works_count", "works_minor", "fee_minor", "tax_minor",
+        "total_minor", "status", "expires_at",
     )  # fmt: skip
     list_select_related = linked = ("organisation", "clearance")
     list_filter = (StatusFilter,)
@@ -218,7 +218,7 @@ class Quotes(Named):
 class Orders(Named):
     """Accepted quotes."""
 
-    list_display = ("number", "organisation", "total_minor", "status", "created_at", "secured_at")
+    list_display = ("public_number", "organisation", "total_minor", "status", "created_at", "secured_at")
     list_select_related = linked = ("organisation", "quote__clearance")
     list_filter = (StatusFilter,)
     extra = ("chain", "entries", "jobs")
@@ -244,7 +244,7 @@ class Payments(Named):
     """Attempts to fund an order."""
 
     list_display = (
-        "number", "organisation", "order", "method", "amount_minor", "captured_minor", "status", "captured_at",
+        "public_number", "organisation", "order", "method", "amount_minor", "captured_minor", "status", "captured_at",
     )  # fmt: skip
     list_select_related = linked = ("organisation", "order")
     list_filter = (StatusFilter,)

@@ -21,7 +21,7 @@ from marketplace.web.words import word
 class Grants(Named):
     """Licences."""
 
-    list_display = ("number", "organisation", "works_count", "starts", "ends", "status", "issued_at")
+    list_display = ("public_number", "organisation", "works_count", "starts", "ends", "status", "issued_at")
     list_select_related = linked = ("organisation", "order__quote__clearance")
     list_filter = (StatusFilter,)
     hidden = frozenset({"secret"})
@@ -79,7 +79,7 @@ class Grants(Named):
 class Releases(Named):
     """Versions of delivered data."""
 
-    list_display = ("number", "grant", "version", "kind", "status", "rows", "bytes", "ready_at")
+    list_display = ("public_number", "grant", "version", "kind", "status", "rows", "bytes", "ready_at")
     list_select_related = linked = ("grant", "organisation")
     list_filter = (StatusFilter,)
     extra = ("shards", "files")

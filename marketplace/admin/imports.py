@@ -24,7 +24,7 @@ from marketplace.web.words import word
 class Imports(Named):
     """Files on their way into a catalogue."""
 
-    list_display = ("number", "filename", "organisation", "format", "records", "found", "status", "created_at")
+    list_display = ("public_number", "filename", "organisation", "format", "records", "found", "status", "created_at")
     list_select_related = linked = ("upload", "catalogue", "organisation")
     list_filter = (StatusFilter,)
     hidden = frozenset({"outcomes", "issues_by_code"})

@@ -28,7 +28,7 @@ from marketplace.web.words import word
 class Entries(Named):
     """Transactions of the books."""
 
-    list_display = ("number", "kind", "effective_date", "source", "memo", "actor", "posted_at")
+    list_display = ("public_number", "kind", "effective_date", "source", "memo", "actor", "posted_at")
     search_fields = ("=source", "=idem_key", "=kind")
     search_help_text = _("a whole id, key or kind")
     linked = ("reverses",)
@@ -122,7 +122,7 @@ class Runs(Named):
     """Divisions of payments."""
 
     list_display = (
-        "number", "source", "kind", "run_date", "gross_minor", "pool_micro", "works", "rows", "rule_version",
+        "public_number", "source", "kind", "run_date", "gross_minor", "pool_micro", "works", "rows", "rule_version",
     )  # fmt: skip
     search_fields = ("=source",)
     search_help_text = _("a public id, or the whole id of a payment")
@@ -180,7 +180,9 @@ class Runs(Named):
 class Statements(Named):
     """What payees earned in a period."""
 
-    list_display = ("number", "payee_name", "organisation", "starts", "ends", "version", "earned", "closing", "status")
+    list_display = (
+        "public_number", "payee_name", "organisation", "starts", "ends", "version", "earned", "closing", "status",
+    )  # fmt: skip
     micro_units = frozenset(COLUMNS)
     list_select_related = linked = ("payee", "organisation")
     list_filter = (StatusFilter,)

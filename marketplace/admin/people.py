@@ -28,7 +28,9 @@ class Organisations(Named):
     """Who there is, with members."""
 
     one_mode = False
-    list_display = ("number", "name", "slug", "country", "is_rights_holder", "is_licensee", "is_operator", "created_at")
+    list_display = (
+        "public_number", "name", "slug", "country", "is_rights_holder", "is_licensee", "is_operator", "created_at",
+    )  # fmt: skip
     search_fields = ("=slug", "name__startswith")
     search_help_text = _("a public id, a whole short name, or how the name begins")
     headline = "name"
@@ -47,7 +49,7 @@ class People(Named):
     """Who signs in."""
 
     one_mode = False
-    list_display = ("number", "email", "full_name", "language", "is_active", "last_login")
+    list_display = ("public_number", "email", "full_name", "language", "is_active", "last_login")
     search_fields = ("email__iexact", "full_name__startswith")
     search_help_text = _("a public id, a whole email address, or how the name begins")
     headline = "full_name"
@@ -66,7 +68,7 @@ class People(Named):
 class Parties(Named):
     """Who may own rights or be paid."""
 
-    list_display = ("number", "name", "kind", "own_key", "organisation", "verified_at", "created_at")
+    list_display = ("public_number", "name", "kind", "own_key", "organisation", "verified_at", "created_at")
     list_select_related = linked = ("organisation", "represented_by")
     search_fields = ("=own_key", "=name")
     search_help_text = _("a public id, or a whole name or own key")
@@ -102,7 +104,7 @@ class Parties(Named):
 class Keys(Named):
     """Keys without anything that could be used as one."""
 
-    list_display = ("number", "prefix", "label", "organisation", "user", "expires_at", "revoked_at")
+    list_display = ("public_number", "prefix", "label", "organisation", "user", "expires_at", "revoked_at")
     list_select_related = linked = ("organisation", "user")
     search_fields = ("=prefix", "=label")
     search_help_text = _("a public id, a whole prefix or label")
@@ -123,7 +125,7 @@ class Audit(Reading):
 class Jobs(Named):
     """Work that was done, is being done, or gave up."""
 
-    list_display = ("number", "kind", "subject", "status", "attempts", "trouble", "due_at", "finished_at")
+    list_display = ("public_number", "kind", "subject", "status", "attempts", "trouble", "due_at", "finished_at")
     list_filter = (StatusFilter,)
     search_fields = ("=subject", "=kind", "=dedupe_key")
     search_help_text = _("a whole id, kind or key")
@@ -145,7 +147,7 @@ class Jobs(Named):
 class Events(Named):
     """What happened, in the past tense."""
 
-    list_display = ("number", "created_at", "kind", "subject", "actor", "organisation")
+    list_display = ("public_number", "created_at", "kind", "subject", "actor", "organisation")
     list_select_related = linked = ("organisation",)
     search_fields = ("=subject", "=kind")
     search_help_text = _("a whole id, kind or key")

@@ -128,9 +128,6 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         return [*shown, *self.extra]
 
     def _listed(self, name: str) -> str:
-        # Some tables have a column `number` of their own, which Django would take instead of the public id.
-        if name == "number" and isinstance(self, Named):
-            return "public_number"
         ours = hasattr(type(self), name) and not hasattr(ModelAdmin, name)
         return name if ours else f"column_{name}"
 
@@ -190,7 +187,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 class Named(Reading):
     """A table with a public id."""
 
-    list_display_links: Sequence[str] | None = ("number",)
+    list_display_links: Sequence[str] | None = ("public_number",)
 
     @display(_("number"), "public_id")
     def public_number(self, row: Any) -> SafeString:

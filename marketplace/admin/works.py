@@ -30,7 +30,7 @@ def _stated_for(row: Work) -> Q:
 class Works(Named):
     """The thing licensed."""
 
-    list_display = ("number", "title", "form", "language", "organisation", "catalogue_name", "status")
+    list_display = ("public_number", "title", "form", "language", "organisation", "catalogue_name", "status")
     list_select_related = linked = ("organisation", "catalogue", "imprint")
     list_filter = (StatusFilter,)
     search_fields = ("own_id",)
