@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.errors import Refused
+from licensing.catalogue.models import Party, Work
 from licensing.royalties import explain
 from licensing.royalties.models import Allocation, AllocationRun
 from marketplace.admin.columns import Cell, Words, code, micro, minor, number, pointer
@@ -40,10 +41,18 @@ def page(admin: Any, request: HttpRequest, key: int) -> HttpResponse:
         raise Http404(refused.message) from None
     context = {
         **admin.admin_site.each_context(request), "opts": admin.opts, "title": _("How an amount came about"),
-        "run": run, "found": found, "amount": micro(found["amount_micro"], found["currency"]),
+        "run": run, "found": found, "called": _called(found), "amount": micro(found["amount_micro"], found["currency"]),
         "again": micro(found["recomputed_micro"], found["currency"]), "parts": _parts(found),
     }  # fmt: skip
     return render(request, "admin/explain.html", context)
+
+
+def _called(found: dict[str, Any]) -> str:
+    """The work's title and, where it is a party, the payee's name."""
+    work = Work.objects.get(public_id=Work.decode(found["work"]))
+    payee = Party.objects.filter(public_id=Party.decode(found["payee"])) if found["payee"].startswith("pty_") else None
+    name = payee.first() if payee is not None else None
+    return f"{work.title} → {name.name if name else found['payee']}"
 
 
 def _parts(found: dict[str, Any]) -> list[tuple[str, SafeString]]:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core import checks
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -84,6 +85,7 @@ def test_an_amount_leads_to_its_explanation(grant: Grant, house: Client) -> None
     assert len(links) == run.rows
     text = _text(house, links[0].replace("&amp;", "&"))
     assert ">equal<" in text
+    assert re.search(r"Work \d → Payee \d: \d", text)
     assert run.input_hash in text
 
 
@@ -132,6 +134,10 @@ def test_the_decisions_of_one_clearance_are_a_list(grant: Grant, house: Client) 
     address = f"{reverse('admin:licensing_decision_changelist')}?clearance={clearance.pk}"
     assert _text(house, address).count("/admin/licensing/decision/") >= 3
     assert "/change/" not in _text(house, f"{address}&outcome=refused").split('class="rows"')[-1].split("</main>")[0]
+
+
+def test_the_administration_passes_the_checks_of_django() -> None:
+    assert checks.run_checks() == []
 
 
 def test_side_doors_of_the_administration_are_closed(house: Client) -> None:
