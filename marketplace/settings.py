@@ -241,23 +241,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC},
 }
 
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Licet",
-    "SITE_HEADER": "Licet",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"/{STATIC_URL}web/mark.svg"}],
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_LANGUAGES": True,
-    "LANGUAGES": {"action": "/language"},
-    "BORDER_RADIUS": "6px",
-    "COLORS": {
-        "primary": {
-            "50": "#eef4ff", "100": "#dfe8ff", "200": "#c5d4ff", "300": "#a0b6ff", "400": "#7590fb", "500": "#4b6bf3",
-            "600": "#254ceb", "700": "#1d3ad8", "800": "#1c32af", "900": "#1b2e8a", "950": "#131d55",
-        }
-    },
-}
-
 # --- The API (JSON in, JSON out) ------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
