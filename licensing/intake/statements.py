@@ -16,7 +16,7 @@ BEGIN: Final = (
 CREATE TEMPORARY TABLE IF NOT EXISTS licet_batch (id bigint, number bigint, ref text, own_id text, work_id bigint,
   kind text, f jsonb, sha256 text, imprint_id bigint, edition_id bigint)
 """,
-    "CREATE TEMPORARY TABLE IF NOT EXISTS licet_touched (work_id bigint, ref text, f jsonb)",
+    "CREATE TEMPORARY TABLE IF NOT EXISTS licet_touched (work_id bigint, ref text, f jsonb, same_people boolean)",
     "TRUNCATE licet_batch, licet_touched",
     """
 INSERT INTO licet_batch
@@ -83,6 +83,7 @@ _COUNTRY: Final = (
     "THEN left(coalesce(f->>'publication_country', ''), 6) ELSE '' END"
 )
 
+_NONE: Final = "'the sender states that there are none'"
 # Column of a work -> its value out of the record `f`. Declarations left open inherit the catalogue's.
 WORK: Final[Mapping[str, str]] = {
     "title": "coalesce(f->>'title', '')",
@@ -96,12 +97,19 @@ WORK: Final[Mapping[str, str]] = {
     "published_not_after": "(f->'first_publication_date'->>'to')::date",
     "published_country": _COUNTRY,
     "contributors_complete": "CASE WHEN f ? 'no_contributors' THEN true END",
-    "contributors_evidence": "CASE WHEN f ? 'no_contributors' THEN 'the sender states that there are none' ELSE '' END",
+    "contributors_evidence": f"CASE WHEN f ? 'no_contributors' THEN {_NONE} ELSE '' END",
     "origin": "f->>'origin'",
     "generator": "coalesce(f->>'generator', '')",
     "source_kind": "f->>'source_kind'",
     "words_index": "array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(coalesce(f->'_title', '[]') || "
     "coalesce(f->'_people', '[]') || coalesce(f->'_subjects', '[]') || coalesce(f->'_house', '[]'))))",
+}
+# What stays as it is while the contributors do; a list that its sender called empty is his word alone.
+_KEPT: Final[Mapping[str, str]] = {
+    "contributors_complete": f"CASE WHEN f ? 'no_contributors' THEN true "
+    f"WHEN same_people AND w.contributors_evidence <> {_NONE} THEN w.contributors_complete END",
+    "contributors_evidence": f"CASE WHEN f ? 'no_contributors' THEN {_NONE} "
+    f"WHEN same_people AND w.contributors_evidence <> {_NONE} THEN w.contributors_evidence ELSE '' END",
 }
 WORKS: Final = (
     """
@@ -113,7 +121,7 @@ WITH made AS (
   FROM licet_batch WHERE work_id IS NULL AND kind <> 'delete' ORDER BY own_id, ref COLLATE "C"
   ON CONFLICT (catalogue_id, own_id) DO NOTHING RETURNING id, own_id)
 INSERT INTO licet_touched
-SELECT DISTINCT ON (m.id) m.id, b.ref, b.f FROM made m JOIN licet_batch b USING (own_id)
+SELECT DISTINCT ON (m.id) m.id, b.ref, b.f, false FROM made m JOIN licet_batch b USING (own_id)
 ORDER BY m.id, b.ref COLLATE "C"
 """.replace("@names", ", ".join(WORK)).replace("@values", ", ".join(WORK.values())),
     """
@@ -161,10 +169,19 @@ ON CONFLICT DO NOTHING
 )
 
 # A work goes by one of its records; where that record is another one now, or says something else, the work follows.
+# `same_people`: the record says what it said of its contributors and they are the work's; then what people have added
+# to them by hand (who somebody is, that nobody is missing) stays.
 FOLLOW: Final = (
     """
 WITH main AS (
-  SELECT e.work_id, e.record_ref, e.record AS f, e.record_sha256
+  SELECT e.work_id, e.record_ref, e.record AS f, e.record_sha256, (
+      NOT EXISTS (SELECT FROM licet_batch k JOIN licensing_importrecord r ON r.id = k.id
+        WHERE k.work_id = e.work_id AND k.ref = e.record_ref AND r.diff ? 'contributors')
+      AND (SELECT coalesce(jsonb_agg(jsonb_build_array(c.role, c.name, c.unnamed) ORDER BY c.sequence), '[]')
+        FROM licensing_contributor c WHERE c.work_id = e.work_id)
+      = (SELECT coalesce(jsonb_agg(jsonb_build_array(left(coalesce(v->>'role', 'unknown'), 40),
+          coalesce(v->>'name', ''), left(coalesce(v->>'unnamed', ''), 12)) ORDER BY place), '[]')
+        FROM jsonb_array_elements(e.record->'contributors') WITH ORDINALITY said (v, place))) AS same_people
   FROM (SELECT DISTINCT work_id FROM licet_batch) b, LATERAL (
     SELECT * FROM licensing_edition e WHERE e.work_id = b.work_id
     ORDER BY (e.ended_at IS NOT NULL), e.record_ref COLLATE "C" LIMIT 1) e
@@ -174,14 +191,15 @@ WITH main AS (
     ON i.organisation_id = %(organisation)s AND i.livemode = %(livemode)s AND i.name = main.f->>'imprint'
   WHERE w.id = main.work_id AND w.record_sha256 <> main.record_sha256
   RETURNING w.id)
-INSERT INTO licet_touched SELECT main.work_id, main.record_ref, main.f FROM main JOIN moved ON moved.id = main.work_id
+INSERT INTO licet_touched
+SELECT main.work_id, main.record_ref, main.f, main.same_people FROM main JOIN moved ON moved.id = main.work_id
 WHERE NOT EXISTS (SELECT FROM licet_touched t WHERE t.work_id = main.work_id)
-""".replace("@assigned", ", ".join(f"{name} = {value}" for name, value in WORK.items())),
+""".replace("@assigned", ", ".join(f"{name} = {_KEPT.get(name, value)}" for name, value in WORK.items())),
     "ANALYZE licet_touched",
     """
 DELETE FROM licensing_contributor WHERE id IN (
   SELECT c.id FROM licet_touched t, LATERAL (SELECT c.id FROM licensing_contributor c WHERE c.work_id = t.work_id
-    OFFSET 0) c)
+    OFFSET 0) c WHERE NOT t.same_people)
 """,
     """
 INSERT INTO licensing_contributor (work_id, sequence, role, name, unnamed, party_id)
@@ -190,6 +208,7 @@ SELECT t.work_id, c.place, left(coalesce(c.v->>'role', 'unknown'), 40), coalesce
 FROM licet_touched t, jsonb_array_elements(t.f->'contributors') WITH ORDINALITY c (v, place)
 LEFT JOIN licensing_party p
   ON p.organisation_id = %(organisation)s AND p.livemode = %(livemode)s AND p.own_key = c.v->>'party'
+WHERE NOT t.same_people
 """,
     """
 DELETE FROM licensing_fact WHERE id IN (

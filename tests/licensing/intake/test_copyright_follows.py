@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
 from accounts.unit import unit
+from licensing.catalogue import services as catalogues
 from licensing.catalogue.models import Catalogue, Work
 from licensing.intake import services
 from licensing.kernel import territories
@@ -20,7 +22,7 @@ AUTHOR = {"role": "author", "name": "Ada Quill", "born": "1810", "died": "1871"}
 LIVING = {"role": "translator", "name": "Bo Lamp", "born": "1970"}
 
 
-def line(*people: dict[str, str], own_id: str = "W1", **more: str) -> str:
+def line(*people: dict[str, str], own_id: str = "W1", **more: object) -> str:
     told = {"own_id": own_id, "title": "A", "language": "en", "form": "book", "contributors": people, **more}
     return json.dumps(told) + "\n"
 
@@ -52,9 +54,46 @@ def test_lives_that_come_with_a_record_count_at_once_and_a_translator_after_them
     assert "DE" in free()
 
 
+def test_what_was_added_by_hand_stays_while_the_contributors_do() -> None:
+    catalogue = senders.house()
+    unknown = {"role": "author", "name": "Ada Quill"}
+    senders.committed_feed(catalogue, line(unknown))
+    completed(catalogue)
+    with unit(ACTOR):
+        work = Work.objects.get(own_id="W1")
+    ada = catalogues.create_party(
+        organisation=catalogue.organisation, own_key="ada", kind="person", name="Ada", known_as=[], actor=ACTOR, at=AT
+    )
+    status.credit(work=work, sequence=1, party=ada, actor=ACTOR, at=AT)
+    status.state_fact(
+        kind="death", source="register", not_before=date(1871, 1, 1), not_after=date(1871, 12, 31), place="",
+        party=ada, actor=ACTOR, at=AT,
+    )  # fmt: skip
+    assert "DE" in free()
+    senders.committed_feed(catalogue, line(unknown, subtitle="mended"))
+    assert "DE" in free()
+    with unit(ACTOR):
+        assert Work.objects.get(own_id="W1").contributors_evidence == "checked"
+    senders.committed_feed(catalogue, line(unknown, LIVING, subtitle="mended"))
+    with unit(ACTOR):
+        work = Work.objects.get(own_id="W1")
+        assert (work.contributors_complete, work.contributors_evidence) == (None, "")
+        assert work.contributors.get(sequence=1).party is None
+    assert free() == set()
+
+
+def test_a_list_that_is_no_longer_empty_is_not_complete() -> None:
+    catalogue = senders.house()
+    senders.committed_feed(catalogue, line(no_contributors=True))
+    senders.committed_feed(catalogue, line(no_contributors=False))
+    with unit(ACTOR):
+        work = Work.objects.get(own_id="W1")
+    assert (work.contributors_complete, work.contributors_evidence) == (None, "")
+
+
 def test_a_translation_without_a_translator_is_unknown() -> None:
     catalogue = senders.house()
-    said = [{}, {"original_language": "fr"}, {"original_language": "en-GB"},
+    said: list[dict[str, str]] = [{}, {"original_language": "fr"}, {"original_language": "en-GB"},
             {"original_language": "", "original_title": "Un titre"}]  # fmt: skip
     found = []
     for more in said:
