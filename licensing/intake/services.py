@@ -22,6 +22,7 @@ from licensing.intake.readers import values
 from licensing.intake.sniff import FORMATS
 from licensing.jobs import held
 from licensing.jobs import services as jobs
+from licensing.jobs.models import Job
 from licensing.kernel import ids
 from licensing.outside import storage
 
@@ -100,7 +101,8 @@ def begin_commit(
     *, record_import: Import, actor: Actor, at: datetime, all_or_nothing: bool = False, confirm_older: bool = False,
     queued: bool = True,
 ) -> Import:  # fmt: skip
-    """Say that the good records go in; a job does it (`queued`). One import of a catalogue at a time.
+    """Say that the good records go in; a job does it (`queued`). One import of a catalogue at a time; one that was
+    begun and abandoned goes on where it ended.
 
     Raises Refused("state_conflict") unless validated, ("import_has_rejects") with `all_or_nothing` when a record was
     rejected, ("sent_date_older") unless `confirm_older` when the message is older than what it would change, and
@@ -116,9 +118,12 @@ def begin_commit(
         if not confirm_older:
             _check_age(found)
         others = Import.objects.filter(catalogue_id=found.catalogue_id, status="committing").exclude(pk=found.pk)
-        if others.exists():
-            raise Refused("catalogue_busy", "Another import of this catalogue is being committed.", retryable=True)
-        states.advance(found, "committing", actor=actor, at=at)
+        other = others.first()
+        if other is not None:
+            reason = Reason("catalogue_busy", "One import of a catalogue at a time.", "", other.name_id, "committed")
+            raise Refused("catalogue_busy", f"{other.name_id} is being committed.", [reason], retryable=True)
+        if found not in abandoned(found.catalogue, actor=actor):
+            states.advance(found, "committing", actor=actor, at=at)
         if queued:
             key = f"intake.commit:{found.name_id}:{at.isoformat()}"
             jobs.enqueue(
@@ -126,6 +131,16 @@ def begin_commit(
                 organisation_id=found.organisation_id,
             )  # fmt: skip
     return found
+
+
+def abandoned(catalogue: Catalogue, *, actor: Actor) -> list[Import]:
+    """Imports of a catalogue whose commit was begun and that no job works on: it is dead, or its command was killed."""
+    with unit(actor):
+        begun = list(Import.objects.filter(catalogue=catalogue, status="committing").order_by("id"))
+        working = Job.objects.filter(
+            kind="intake.commit", subject__in=[one.name_id for one in begun], status__in=("ready", "running")
+        ).values_list("subject", flat=True)
+        return [one for one in begun if one.name_id not in set(working)]
 
 
 def commit(

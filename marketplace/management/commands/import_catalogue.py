@@ -75,6 +75,9 @@ class Command(BaseCommand):
         with unit(actor):
             at = now()
             catalogue = _catalogue(options, actor, at)
+        if not options["dry_run"]:
+            for left in services.abandoned(catalogue, actor=actor):  # by an earlier run that was killed
+                services.commit(record_import=left, actor=actor, at=at)
         before = services.totals(catalogue, actor=actor)
         found = [_import(Path(name), catalogue, options, actor, at) for name in options["files"]]
         if options["content"] and not options["dry_run"]:

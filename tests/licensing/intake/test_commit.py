@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+from django.core.management import call_command
 
 from accounts.errors import Refused
 from accounts.unit import unit
@@ -51,6 +55,39 @@ def test_one_import_of_a_catalogue_at_a_time() -> None:
     with pytest.raises(Refused) as refused:
         services.begin_commit(record_import=second, actor=ACTOR, at=AT, queued=False)
     assert (refused.value.code, refused.value.retryable) == ("catalogue_busy", True)
+    assert [reason.seen for reason in refused.value.reasons] == [first.name_id]
+    with unit(ACTOR):
+        assert Import.objects.get(pk=second.pk).status == "validated"
+
+
+def test_an_abandoned_commit_blocks_nobody_for_ever() -> None:
+    catalogue = senders.house()
+    found = senders.validated(catalogue, senders.table([senders.row(1)]))
+    services.begin_commit(record_import=found, actor=ACTOR, at=AT)
+    with pytest.raises(Refused) as refused:  # its job is at work
+        services.begin_commit(record_import=found, actor=ACTOR, at=AT + timedelta(seconds=1))
+    assert refused.value.code == "state_conflict"
+    with unit(ACTOR):
+        Job.objects.filter(kind="intake.commit").update(status="dead")
+    assert [one.pk for one in services.abandoned(catalogue, actor=ACTOR)] == [found.pk]
+    services.begin_commit(record_import=found, actor=ACTOR, at=AT + timedelta(seconds=2))
+    with unit(ACTOR):
+        jobs = Job.objects.filter(kind="intake.commit").order_by("id").values_list("status", flat=True)
+        assert list(jobs) == ["dead", "ready"]
+    assert services.abandoned(catalogue, actor=ACTOR) == []
+    assert services.commit(record_import=found, actor=ACTOR, at=AT).status == "committed"
+
+
+def test_the_command_finishes_what_a_killed_one_left(tmp_path: Path) -> None:
+    catalogue = senders.house()
+    left = senders.validated(catalogue, senders.table([senders.row(1)]))
+    services.begin_commit(record_import=left, actor=ACTOR, at=AT, queued=False)
+    path = tmp_path / "more.csv"
+    path.write_text(senders.table([senders.row(2)]))
+    call_command("import_catalogue", str(path), "--organisation", "house", "--catalogue", "list")
+    with unit(ACTOR):
+        assert set(Import.objects.values_list("status", flat=True)) == {"committed"}
+        assert set(Work.objects.values_list("own_id", flat=True)) == {"W1", "W2"}
 
 
 def test_a_refused_import_cannot_be_committed() -> None:
