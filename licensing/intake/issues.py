@@ -107,10 +107,10 @@ def refuse(
 ) -> NoReturn:
     """Refuse the whole file: raises Refused("file_refused") with one reason; nothing may be stored.
 
-    The reason's code is the issue's; its pointer is `line:column` (and the path where there is one).
+    The reason's code is the issue's; its pointer is `line:column`, or `line` (and the path where there is one).
     """
     issue = make(code, line=line, column=column, path=path, seen=seen, expected=expected)
-    place = f"{line}:{column}" if line else ""
+    place = f"{line}:{column}" if column else str(line or "")
     pointer = f"{place} {path}".strip()
     reason = Reason(code=code, message=issue.message(), pointer=pointer, seen=issue.seen, expected=issue.expected)
     raise Refused("file_refused", issue.message(), [reason])

@@ -85,7 +85,9 @@ def _format(head: str) -> Format:
         return "jsonl"
     if start.startswith("["):
         issues.refuse("json_not_lines", line=1, column=1, seen=start[:20], expected='{"own_id": ...}')
-    if "\x00" in head[:1024] or not re.match(r"[^\n\r]*[,;\t|]|[\w \"'-]+(?:\r|\n|$)", start):
+    # One NUL is a fault of its record and is told there; many, or one in the first line, are no table at all.
+    nul = head[:1024].count("\x00") > 8 or "\x00" in start.partition("\n")[0]
+    if nul or not re.match(r"[^\n\r]*[,;\t|]|[\w \"'-]+(?:\r|\n|$)", start):
         issues.refuse("format_unknown", line=1, column=1, seen=start[:40], expected=READABLE)
     return "csv"
 

@@ -97,6 +97,15 @@ def test_the_year_of_an_original_is_not_that_of_this_text(tmp_path: Path) -> Non
     assert record.erased == frozenset()
 
 
+def test_a_nul_costs_its_row_wherever_it_is(tmp_path: Path) -> None:
+    outcomes = read(tmp_path, "own_id,title\na,b\x00c\nd,ok\n")
+    assert [(one.line, one.loadable) for one in outcomes] == [(2, False), (3, True)]
+    assert [(issue.code, issue.line, issue.path) for issue in outcomes[0].issues] == [("nul_character", 2, "title")]
+    with pytest.raises(Refused) as refused:
+        read(tmp_path, "own_id,\x00title\na,b\n")
+    assert refused.value.reasons[0].code == "format_unknown"
+
+
 def test_a_broken_row_costs_itself(tmp_path: Path) -> None:
     outcomes = read(tmp_path, 'own_id,title\na,T\nb,"open\nc,T\nd,T,too many\ne,T\n')
     assert [(one.line, one.ref, one.loadable) for one in outcomes] == [

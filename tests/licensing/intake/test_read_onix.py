@@ -53,6 +53,17 @@ def codes(outcome: Outcome) -> set[str]:
     return {issue.code for issue in outcome.issues}
 
 
+def test_a_refusal_points_at_what_is_known_of_the_place(tmp_path: Path) -> None:
+    pointers = []
+    for text in (message(product()).rstrip()[:-1], message(product("a &; b")), message(product()) + "<more/>"):
+        with pytest.raises(Refused) as refused:
+            read(tmp_path, text)
+        pointers.append(refused.value.reasons[0].pointer)
+    assert [pointer.count(":") for pointer in pointers] == [0, 1, 0]
+    last = message(product()).rstrip().count("\n") + 1
+    assert [int(pointer.partition(":")[0]) for pointer in pointers[:2]] == [last, 4]
+
+
 def test_each_record_knows_its_bytes(tmp_path: Path) -> None:
     text = message(product("a"), "<!-- <Product> -->", product("b", title="一")).encode()
     first, second = read(tmp_path, text)
