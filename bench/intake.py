@@ -40,15 +40,18 @@ def run(n: int = 100_000) -> list[dict[str, Any]]:
             small, large = Path(folder) / f"small.{kind}", Path(folder) / f"large.{kind}"
             make(small, max(n // 10, 1))
             make(large, n)
-            _imported(kind, small, max(n // 10, 1))
+            _imported(kind, small, max(n // 10, 1), again=True)
             before = _peak()
             found = _imported(kind, large, n)
             rows += _rows(kind, n, found, before, _peak(), large)
     return [*rows, harness.absent("intake, csv", "django-oscar 4.2", "not installed by this bench")]
 
 
-def _imported(kind: str, path: Path, n: int) -> dict[str, float]:
-    """Seconds of each step for a file into a catalogue of its own; Broken when a record is not where it belongs."""
+def _imported(kind: str, path: Path, n: int, *, again: bool = False) -> dict[str, float]:
+    """Seconds of each step for a file into a catalogue of its own; Broken when a record is not where it belongs.
+
+    `again` also sends the same file once more.
+    """
     catalogue = _catalogue(f"{kind}-{n}")
     made, receiving = _timed(lambda: _received(catalogue, path))
     found, validating = _timed(lambda: services.validate(import_id=made.name_id, actor=ACTOR, at=AT))
@@ -57,8 +60,9 @@ def _imported(kind: str, path: Path, n: int) -> dict[str, float]:
     harness.gate(done.outcomes["new"] == n == done.records, f"{kind}: {done.outcomes} of {n} records")
     harness.gate(done.issues_by_code == {"identifier_invalid": wrong}, f"{kind}: {done.issues_by_code}")
     harness.gate(services.totals(catalogue, actor=ACTOR) == (n, n), f"{kind}: not one work for each record")
-    again = services.validate(import_id=_received(catalogue, path).name_id, actor=ACTOR, at=AT)
-    harness.gate(again.outcomes["unchanged"] == n, f"{kind}: the same file again says {again.outcomes}")
+    if again:
+        repeated = services.validate(import_id=_received(catalogue, path).name_id, actor=ACTOR, at=AT)
+        harness.gate(repeated.outcomes["unchanged"] == n, f"{kind}: the same file again says {repeated.outcomes}")
     harness.progress(f"{kind}: {n:,} records, read {validating:.1f} s, committed {committing:.1f} s")
     return {"receive": receiving, "validate": validating, "commit": committing}
 
