@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
+from django.db import connection
+
 from accounts import audit
 from accounts.identity import fresh
 from accounts.unit import Actor, unit
@@ -15,6 +17,15 @@ from licensing.outside import storage
 
 LARGEST = 128 << 20
 """Bytes of a text: forty times "War and Peace"."""
+# The same bytes at another house: a note beside both, without any effect (domain.md 1).
+_DUPLICATE = """
+INSERT INTO licensing_duplicate (work_id, other_id, kind, evidence, found_at)
+SELECT DISTINCT %(work)s, a.work_id, 'content', jsonb_build_object('sha256', a.sha256), %(at)s FROM licensing_asset a
+WHERE a.sha256 = %(sha256)s AND a.replaced_at IS NULL AND a.organisation_id <> %(organisation)s
+  AND a.livemode = %(livemode)s AND NOT EXISTS (
+    SELECT FROM licensing_duplicate d WHERE d.work_id = a.work_id AND d.other_id = %(work)s AND d.kind = 'content')
+ON CONFLICT DO NOTHING
+"""
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -54,6 +65,7 @@ def attach(*, work: Work, filename: str, content: Content, actor: Actor, at: dat
             same.replaced_at = None
             same.save(update_fields=["replaced_at"])
         asset = same or _create(work, filename, content, layer, actor, at)
+        _note_duplicates(asset, at)
         Work.objects.filter(pk=work.pk).update(
             characters=content.characters, words=content.words, tokens=content.tokens
         )
@@ -62,6 +74,14 @@ def attach(*, work: Work, filename: str, content: Content, actor: Actor, at: dat
             after={"work": work.name_id, "sha256": content.stored.sha256, "bytes": content.stored.bytes},
         )  # fmt: skip
     return asset
+
+
+def _note_duplicates(asset: Asset, at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUPLICATE, {
+            "work": asset.work_id, "sha256": asset.sha256, "organisation": asset.organisation_id,
+            "livemode": asset.livemode, "at": at,
+        })  # fmt: skip
 
 
 def _create(work: Work, filename: str, content: Content, layer: str, actor: Actor, at: datetime) -> Asset:

@@ -10,14 +10,14 @@ import pytest
 from accounts.errors import Refused
 from accounts.unit import unit
 from licensing.catalogue import assets, texts
-from licensing.catalogue.models import Asset, Work
+from licensing.catalogue.models import Asset, Duplicate, Work
 from licensing.outside import storage
 from tests.licensing.intake import senders
 from tests.licensing.intake.senders import ACTOR, AT
 
 
-def one_work() -> Work:
-    catalogue = senders.house()
+def one_work(slug: str = "house") -> Work:
+    catalogue = senders.house(slug)
     senders.committed_feed(catalogue, senders.table([senders.row(1)]))
     with unit(ACTOR):
         return Work.objects.get(catalogue=catalogue)
@@ -53,6 +53,18 @@ def test_a_newer_file_replaces_and_the_old_one_comes_back() -> None:
         work.refresh_from_db()
         assert list(Asset.objects.filter(replaced_at__isnull=True).values_list("pk", flat=True)) == [back.pk]
     assert (back.pk, work.words) == (first.pk, 1)
+
+
+@pytest.mark.django_db
+def test_the_same_text_at_another_house_is_a_note_beside_both() -> None:
+    first, second = one_work("one"), one_work("two")
+    for work in (first, second, first):
+        assets.attach(work=work, filename="a.txt", content=content(b"the same"), actor=ACTOR, at=AT)
+    assets.attach(work=one_work("three"), filename="a.txt", content=content(b"another"), actor=ACTOR, at=AT)
+    with unit(ACTOR):
+        (note,) = Duplicate.objects.filter(kind="content")
+        assert (note.work_id, note.other_id) == (second.pk, first.pk)
+        assert note.evidence == {"sha256": storage.digest(b"the same")}
 
 
 @pytest.mark.parametrize(
