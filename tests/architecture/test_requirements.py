@@ -70,7 +70,6 @@ IMPORTED_AS: dict[str, str] = {
     "argon2": "argon2-cffi",
     "allauth": "django-allauth",
     "csp": "django-csp",
-    "django_filters": "django-filter",
     "guardian": "django-guardian",
     "rest_framework": "djangorestframework",
     "stdnum": "python-stdnum",
@@ -90,3 +89,27 @@ def test_what_the_product_imports_is_asked_for() -> None:
     }
     wanted = {IMPORTED_AS.get(name, _normal(name)) for name in names - ours}
     assert wanted <= asked, "add to requirements.in, then `make lock`"
+
+
+#: Used without an import of ours: by name in settings, as a program, or as data.
+NAMED: dict[str, str] = {
+    "argon2-cffi": "the first of PASSWORD_HASHERS",
+    "django-linear-migrations": "INSTALLED_APPS; writes max_migration.txt",
+    "drf-spectacular-sidecar": "REDOC_DIST",
+    "gunicorn": "marketplace/stack.py, Dockerfile",
+    "onixcheck": "its schemas are read as files",
+    "whitenoise": "MIDDLEWARE",
+}
+
+
+def test_what_is_asked_for_is_used() -> None:
+    names = {
+        name.split(".")[0]
+        for one in source.read(*source.PACKAGES, "client")
+        for node in ast.walk(one.tree)
+        for name in source.imported(node)
+    }
+    used = {IMPORTED_AS.get(name, _normal(name)) for name in names} | NAMED.keys()
+    asked = {_normal(re.split(r"[\[~<>=;\s]", line)[0]) for line in _direct("requirements")}
+    assert asked - used == set(), "drop it from requirements.in, then `make lock`"
+    assert NAMED.keys() <= asked
