@@ -29,6 +29,10 @@ ACTOR = system()
 AT = datetime(2026, 3, 14, 12, tzinfo=UTC)
 ALWAYS = DateRange(date(2020, 1, 1), None)
 CELLS = {"actions": ALL_LEAVES, "territories": WORLD}
+USE = {
+    "actions": ["train_generative"], "territories": ["US"], "model_territories": ["US"],
+    "training_window": {"from": "2026-01-01", "until": "2027-01-01"},
+}  # fmt: skip
 PPM = (517_043, 300_001, 182_956)
 GROSS_MINOR = 90_000_000_007
 
@@ -106,7 +110,7 @@ def _claims(holder: Organisation, number: int) -> int:
 def _quote(buyer: Organisation, holder: Organisation, work: Work, works: int, claim: int, holders: int) -> Quote:
     own = {"organisation": buyer, "livemode": False}
     use = UseProfile.objects.create(
-        **_named(), body={"actions": ["train_generative"], "territories": ["US"]}, sha256="0" * 64, **own
+        **_named(), body=USE, sha256="0" * 64, **own
     )
     clearance = Clearance.objects.create(
         **_named(), use=use, bundle=Bundle.objects.create(**_named(), **own), request={}, rule_version="1", at=AT,

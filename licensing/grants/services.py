@@ -49,7 +49,7 @@ def issue(*, order_id: str, actor: Actor, at: datetime) -> Grant:
         if order.status != "secured":
             raise Refused("order_not_secured", f"{order.name_id} is {order.status}, not secured.")
         quote = Quote.objects.select_related("clearance__use").get(pk=order.quote_id)
-        _check_works(quote, at)
+        _check_works(quote)
         grant = _create(order, quote, at)
         found = sold.bases(quote.pk)
         sold.copy_works(grant, found, quote.pk)
@@ -65,8 +65,8 @@ def issue(*, order_id: str, actor: Actor, at: datetime) -> Grant:
     return grant
 
 
-def _check_works(quote: Quote, at: datetime) -> None:
-    lost = recheck.fallen(quote, orders.cells_of(quote, at))
+def _check_works(quote: Quote) -> None:
+    lost = recheck.fallen(quote, orders.cells_of(quote))
     if lost:
         reasons = [Reason(code, "fell away after the quote", "", str(work)) for work, code in lost[:100]]
         said = f"{len(lost)} works fell away before the grant; refund and quote again."

@@ -14,7 +14,7 @@ from licensing.orders.models import Quote
 FALLEN = """
 WITH line AS (
   SELECT l.id, l.work_id, w.public_id, w.status, w.court_order, w.catalogue_id, w.imprint_id,
-         coalesce(w.personal_data, c.personal_data) AS personal, d.kind
+         w.livemode, coalesce(w.personal_data, c.personal_data) AS personal, d.kind
   FROM licensing_quoteline l JOIN licensing_work w ON w.id = l.work_id
   JOIN licensing_catalogue c ON c.id = w.catalogue_id JOIN licensing_decision d ON d.id = l.decision_id
   WHERE l.quote_id = %(quote)s
@@ -29,13 +29,20 @@ WITH line AS (
   UNION SELECT line.public_id, CASE WHEN r.by_author THEN 'withheld_by_author' ELSE 'withheld' END
   FROM line JOIN licensing_reservation r ON r.kind = 'withhold' AND r.status = 'active' AND (
     (r.level = 'work' AND r.work_id = line.work_id) OR (r.level = 'catalogue' AND r.catalogue_id = line.catalogue_id)
-    OR (r.level = 'imprint' AND r.imprint_id = line.imprint_id))
-  WHERE line.kind = 'terms' AND r.period @> %(on)s::date AND r.actions & %(actions)s <> 0
+    OR (r.level = 'imprint' AND r.imprint_id = line.imprint_id)
+    OR (r.level = 'party' AND r.livemode = line.livemode AND (
+      EXISTS (SELECT FROM licensing_contributor k WHERE k.work_id = line.work_id AND k.party_id = r.party_id)
+      OR EXISTS (SELECT FROM licensing_quoteshare s JOIN licensing_claim c ON c.id = s.claim_id
+                 WHERE s.line_id = line.id AND c.holder_id = r.party_id))))
+  LEFT JOIN licensing_party p ON p.id = r.party_id
+  WHERE line.kind IN ('terms', 'mixed') AND r.period && daterange(%(start)s::date, %(end)s::date)
+    AND NOT (r.by_author AND p.id IS NOT NULL AND p.verified_at IS NULL) AND r.actions & %(actions)s <> 0
     AND (r.territories & %(territories)s::bit(256)) <> 0::bit(256)
   UNION SELECT line.public_id, 'exclusive_elsewhere'
   FROM line JOIN licensing_encumbrance e ON e.work_id = line.work_id AND e.exclusive AND e.ended_at IS NULL
-  WHERE (e.until IS NULL OR e.until > now()) AND e.licensee <> %(licensee)s AND e.period @> %(on)s::date
-    AND e.actions & %(actions)s <> 0 AND (e.territories & %(territories)s::bit(256)) <> 0::bit(256)
+  WHERE (e.until IS NULL OR e.until > now()) AND e.licensee <> %(licensee)s
+    AND e.period && daterange(%(start)s::date, %(end)s::date) AND e.actions & %(actions)s <> 0
+    AND (e.territories & %(territories)s::bit(256)) <> 0::bit(256)
 )
 SELECT public_id::text, reason FROM found ORDER BY 1, 2
 """
@@ -43,11 +50,12 @@ SELECT public_id::text, reason FROM found ORDER BY 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """What the use asks for: leaf actions, territories (bit string), and the day the decision is made for."""
+    """What the use asks for: leaf actions, territories of copies and of the model (bit string), days of its window."""
 
     actions: int
     territories: str
-    on: date
+    start: date
+    end: date
     accepts_contested: bool
     licensee: str
 
@@ -63,8 +71,8 @@ def fallen(quote: Quote, cells: Cells) -> list[tuple[str, str]]:
         cursor.execute(
             FALLEN,
             {
-                "quote": quote.pk, "actions": cells.actions, "territories": cells.territories, "on": cells.on,
-                "contested": cells.accepts_contested, "licensee": cells.licensee,
+                "quote": quote.pk, "actions": cells.actions, "territories": cells.territories, "start": cells.start,
+                "end": cells.end, "contested": cells.accepts_contested, "licensee": cells.licensee,
             },
         )  # fmt: skip
         return list(cursor.fetchall())

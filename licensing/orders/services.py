@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.db import connection
@@ -26,8 +26,8 @@ from licensing.rights import vocabulary
 ENCUMBER = """
 INSERT INTO licensing_encumbrance
   (work_id, livemode, actions, territories, period, exclusive, source, licensee, until, ended_at, created_at)
-SELECT l.work_id, %(livemode)s, %(actions)s, %(territories)s::bit(256), daterange(%(on)s::date, NULL), %(exclusive)s,
-       %(source)s, %(licensee)s, NULL, NULL, %(at)s
+SELECT l.work_id, %(livemode)s, %(actions)s, %(territories)s::bit(256), daterange(%(start)s::date, %(end)s::date),
+       %(exclusive)s, %(source)s, %(licensee)s, NULL, NULL, %(at)s
 FROM licensing_quoteline l WHERE l.quote_id = %(quote)s
 """
 
@@ -65,7 +65,7 @@ def quote(
         if copied.works == 0:
             raise Refused("nothing_cleared", f"No work of {clearance.name_id} is cleared; there is nothing to quote.")
         _check_sum(copied)
-        cells = cells_of(made, at)
+        cells = cells_of(made)
         missing = freeze.copy_shares(made, on=at.date(), actions=cells.actions, territories=cells.territories)
         if missing:
             raise Refused("split_missing", "Somebody must first say who is paid for these works.", _unsplit(missing))
@@ -95,7 +95,7 @@ def place(*, quote: Quote, idem: str, actor: Actor, at: datetime) -> Order:
         if earlier is not None and earlier.idem == idem:
             return earlier
         _check_open(held, at)
-        cells = cells_of(held, at)
+        cells = cells_of(held)
         _check_works(recheck.fallen(held, cells))
         order = Order.objects.create(
             public_id=fresh(at), created_at=at, organisation_id=held.organisation_id, livemode=held.livemode,
@@ -138,13 +138,15 @@ def expire(*, quote: Quote, actor: Actor, at: datetime) -> None:
             _emit("quote.expired", held, actor, at)
 
 
-def cells_of(quote: Quote, at: datetime) -> recheck.Cells:
+def cells_of(quote: Quote) -> recheck.Cells:
     """What the quote's use asks for, as the set-based re-checks need it."""
     use = quote.clearance.use.body
     licensee = Organisation.objects.get(pk=quote.organisation_id)
+    where = places.mask(use["territories"]) | places.mask(use["model_territories"])
+    start, end = (date.fromisoformat(use["training_window"][name]) for name in ("from", "until"))
     return recheck.Cells(
-        vocabulary.mask(use["actions"]), places.to_bits(places.mask(use["territories"])), at.date(),
-        bool(use.get("accepts_contested")), licensee.name_id,
+        vocabulary.mask(use["actions"]), places.to_bits(where), start, end, bool(use.get("accepts_contested")),
+        licensee.name_id,
     )  # fmt: skip
 
 
@@ -238,9 +240,9 @@ def _encumber(order: Order, cells: recheck.Cells, at: datetime) -> None:
         cursor.execute(
             ENCUMBER,
             {
-                "livemode": order.livemode, "actions": cells.actions, "territories": cells.territories, "on": cells.on,
-                "exclusive": bool(use.get("exclusive")), "source": order.name_id, "licensee": cells.licensee,
-                "at": at, "quote": order.quote_id,
+                "livemode": order.livemode, "actions": cells.actions, "territories": cells.territories,
+                "start": cells.start, "end": cells.end, "exclusive": bool(use.get("exclusive")),
+                "source": order.name_id, "licensee": cells.licensee, "at": at, "quote": order.quote_id,
             },
         )  # fmt: skip
 

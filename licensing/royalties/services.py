@@ -105,7 +105,7 @@ def _divide(run: AllocationRun, actor: Actor, at: datetime) -> None:
     """Both levels, the entry and the hashes; fills the run in, once."""
     measured = division.measure(run)
     division.settings_for(measured.works)
-    plain = _hold(run, at) == 0 and measured.plain
+    plain = _hold(run) == 0 and measured.plain
     if not plain:
         _check_whole(run)
     if measured.works:
@@ -119,8 +119,8 @@ def _divide(run: AllocationRun, actor: Actor, at: datetime) -> None:
     division.statistics(run.works)
 
 
-def _hold(run: AllocationRun, at: datetime) -> int:
-    cells = orders.cells_of(run.order.quote, at)
+def _hold(run: AllocationRun) -> int:
+    cells = orders.cells_of(run.order.quote)
     return division.hold(run, actions=cells.actions, territories=cells.territories)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from accounts.errors import Refused
 from accounts.unit import SYSTEM, unit
-from licensing.catalogue.models import Work
+from licensing.catalogue.models import Contributor, Party, Work
 from licensing.kernel import digests, money, territories
+from licensing.kernel.periods import Period
 from licensing.orders import rules
 from licensing.orders import services as orders
 from licensing.orders.models import Order, Quote, QuoteLine, QuoteShare
@@ -150,7 +152,10 @@ def test_an_order_is_placed_once() -> None:
     assert refused.value.code == "quote_used"
     with unit(SYSTEM):
         assert Order.objects.count() == 1
-        assert Encumbrance.objects.filter(source=order.name_id).count() == 3
+        given = Encumbrance.objects.filter(source=order.name_id)
+        assert given.count() == 3
+        window = made.clearance.use.body["training_window"]
+        assert {(str(one.period.lower), str(one.period.upper)) for one in given} == {(window["from"], window["until"])}
 
 
 def test_an_expired_quote_is_refused() -> None:
@@ -175,16 +180,56 @@ def _withhold(shelf: scenario.Publisher) -> None:
     )  # fmt: skip
 
 
+def _withhold_later_elsewhere(shelf: scenario.Publisher) -> None:
+    """From a day within the window on, and where only the model goes."""
+    assert shelf.claim is not None
+    rights.reserve(
+        organisation=shelf.organisation, kind="withhold", target=Target("work", work=shelf.works[0]),
+        actions=shelf.claim.actions, territories=territories.mask(["US"]),
+        period=Period(scenario.now().date() + timedelta(days=100), None), signal="", evidence={}, actor=shelf.actor,
+        at=scenario.now(),
+    )  # fmt: skip
+
+
+def _withhold_by_a_party(shelf: scenario.Publisher) -> None:
+    author = shelf.parties[1]
+    with unit(SYSTEM):
+        Contributor.objects.filter(work=shelf.works[0]).update(party=author)
+        Party.objects.filter(pk=author.pk).update(verified_at=scenario.now())
+    assert shelf.claim is not None
+    rights.reserve(
+        organisation=shelf.organisation, kind="withhold", target=Target("party", party=author),
+        actions=shelf.claim.actions, territories=shelf.claim.territories, period=Period(None, None), signal="",
+        evidence={}, by_author=True, actor=shelf.actor, at=scenario.now(),
+    )  # fmt: skip
+
+
+def _sold_to_another(shelf: scenario.Publisher) -> None:
+    """Exclusively, for a time that begins within the window."""
+    assert shelf.claim is not None
+    period = Period(scenario.now().date() + timedelta(days=300), None)
+    rights.encumber(
+        work_ids=[shelf.works[0].pk], actions=shelf.claim.actions, territories=territories.mask(["US"]), period=period,
+        exclusive=True, source="a contract", actor=shelf.actor, at=scenario.now(),
+    )  # fmt: skip
+
+
 def _court_order(shelf: scenario.Publisher) -> None:
     with unit(SYSTEM):
         Work.objects.filter(pk=shelf.works[0].pk).update(court_order=True)
 
 
-@pytest.mark.parametrize(("change", "code"), [(_withhold, "withheld"), (_court_order, "court_order")])
-def test_what_cannot_wait_is_checked_at_acceptance(change: object, code: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_withhold, "withheld"), (_withhold_later_elsewhere, "withheld"), (_withhold_by_a_party, "withheld_by_author"),
+        (_sold_to_another, "exclusive_elsewhere"), (_court_order, "court_order"),
+    ],
+)  # fmt: skip
+def test_what_cannot_wait_is_checked_at_acceptance(change: Callable[[scenario.Publisher], None], code: str) -> None:
     shelf = scenario.publisher()
-    made = scenario.quote(shelf)
-    change(shelf)  # type: ignore[operator]  # the parameter is one of the two functions above
+    made = scenario.quote(shelf, model_territories=["DE", "US"])
+    change(shelf)
     with pytest.raises(Refused) as refused:
         orders.place(quote=made, idem="a", actor=scenario.buyer_of(made.clearance), at=scenario.now())
     assert refused.value.code == "works_dropped_out"

@@ -30,6 +30,11 @@ ACTOR: Actor = system()
 WHOLE = 1_000_000
 _numbers = count(1)
 
+USE = {
+    "actions": ["train_generative"], "territories": ["US"], "model_territories": ["US"],
+    "training_window": {"from": "2026-01-01", "until": "2027-01-01"},
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Owned:
@@ -178,7 +183,7 @@ def _quote(
     livemode = works[0].livemode if works else False
     own = {"organisation": licensee, "livemode": livemode, "created_at": AT}
     use = UseProfile.objects.create(
-        public_id=fresh(AT), body={"actions": ["train_generative"], "territories": ["US"]}, sha256="0" * 64, **own
+        public_id=fresh(AT), body=USE, sha256="0" * 64, **own
     )
     bundle = Bundle.objects.create(public_id=fresh(AT), works_count=len(works), **own)
     clearance = Clearance.objects.create(
