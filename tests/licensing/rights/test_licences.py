@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licensing.rights import licences
@@ -47,6 +47,7 @@ def test_known_and_unknown_strings(text: str, expression: str, grade: str, flags
     assert "".join(letter for letter, on in told if on) == flags
 
 
+@settings(deadline=None)  # the first text loads the index of licences
 @given(st.text(max_size=300))
 def test_anything_comes_back_storable_and_graded(text: str) -> None:
     found = licences.normalise(text)

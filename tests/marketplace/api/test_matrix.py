@@ -278,7 +278,7 @@ def test_what_does_not_exist_is_not_found_by_anybody(cast: Cast) -> None:
     assert wrong == [], "\n".join(map(str, wrong))
 
 
-READ_BY_POST = {"works:batch_get", "certificates:verify"}
+READ_BY_POST = {"works:batch_get", "certificates:verify", "clearances/<id:clearance>:compare"}
 NOTHING_NEW = {
     "guests:end",  # nobody is a guest
     "terms/<id:terms_id>:publish", "terms/<id:terms_id>/assignments",  # published and assigned already
