@@ -128,7 +128,7 @@ def state_rights(of: Publisher, parts: tuple[int, ...], at: datetime, *, control
         organisation=of.organisation, holder=of.parties[0], target=target,
         basis="assignment", control_ppm=control_ppm, actions=vocabulary.ALL_LEAVES, territories=territories.WORLD,
         period=Period(date(2020, 1, 1), None), author_consent="contract_clause", warranty={"text": "ours"},
-        signer="The director", actor=of.actor, at=at,
+        signer="The director", document="Assignment of 2020", actor=of.actor, at=at,
     )  # fmt: skip
     splits.set_split(
         claim=of.claim, valid=Period(date(2020, 1, 1), None), document="contract 1", actor=of.actor, at=at,
