@@ -23,7 +23,7 @@ from tests.architecture.source import ROOT
 
 APPS = ("accounts", "licensing")
 #: The first release is made of these: their tables are empty when they run, so nobody waits and nothing is rewritten.
-FIRST_RELEASE = {"accounts": 3, "licensing": 9}
+FIRST_RELEASE = {"accounts": 3, "licensing": 10}
 #: Operations of later migrations that look dangerous and are not: "app/name:Operation" -> why.
 EXPLAINED: dict[str, str] = {}
 #: What rewrites or scans a table under a lock that stops sales, or breaks the code that still runs beside the new one.
