@@ -112,7 +112,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def run(place: Place, command: Sequence[str | Path], *, stdin: str = "", seconds: float = 120.0) -> str:
     """Run one tool of a server as the servers' user with a clean environment; its output.
 
-    Raises EmbeddedError with the tool's last line when it fails.
+    Raises EmbeddedError with the tool's complaint when it fails.
     """
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(place.base)}
     name = Path(command[0]).name
@@ -136,6 +136,12 @@ def run(place: Place, command: Sequence[str | Path], *, stdin: str = "", seconds
     except OSError as error:
         raise EmbeddedError(f"{command[0]} cannot be run ({error.strerror}).") from error
     if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise EmbeddedError(f"{name} failed in {place.base}: {lines[-1].strip()}")
+        raise EmbeddedError(f"{name} failed in {place.base}: {telling(done.stderr.strip() or done.stdout.strip())}")
     return done.stdout
+
+
+def telling(output: str) -> str:
+    """The line of a server's or tool's output that says what went wrong: the last complaint, else the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no message"]
+    complaints = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
+    return (complaints or lines)[-1]

@@ -170,3 +170,16 @@ def test_sockets_go_elsewhere_when_the_path_is_long(tmp_path: Path, monkeypatch:
     assert len(str(long.sockets / SOCKET_NAME)) < 100
     assert long.sockets != Place.of(tmp_path / ("y" * 100)).sockets
     assert short.sockets == Path("/srv/v/sock")
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("initdb: error: could not write: No space left on device\ninitdb: removing contents", "No space left"),
+        ("LOG: starting\nFATAL:  lock file exists\nLOG: shut down", "FATAL:  lock file exists"),
+        ("one\ntwo\n", "two"),
+        ("", "no message"),
+    ],
+)
+def test_the_telling_line_of_a_failed_tool(output: str, told: str) -> None:
+    assert told in processes.telling(output)
