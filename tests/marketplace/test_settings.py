@@ -1,4 +1,4 @@
-"""What production and the queue depend on."""
+"""What production depends on; the queue's settings are asserted in tests/licensing/jobs."""
 
 from __future__ import annotations
 
@@ -12,26 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from marketplace import env
-from marketplace.celery import app
 from marketplace.embedded.place import CHECKOUT
-
-
-def test_the_queue_is_set_as_the_trust_page_says() -> None:
-    conf = app.conf
-    assert conf.task_acks_late is True
-    assert conf.task_reject_on_worker_lost is True
-    assert conf.worker_prefetch_multiplier == 1
-    assert conf.task_ignore_result is True
-    assert conf.result_backend is None
-    assert (conf.task_serializer, tuple(conf.accept_content)) == ("json", ("json",))
-    options = conf.broker_transport_options
-    assert options["visibility_timeout"] == 3600
-    assert options["unacked_restore_interval"] == 5
-    assert options["unacked_restore_throttle"] == 1
-    assert options["socket_timeout"] == 30
-    assert conf.task_time_limit < options["visibility_timeout"] / 2
-    assert set(app.amqp.queues) == {"intake", "royalties", "delivery", "hooks", "default"}
-    assert conf.beat_schedule == {}
 
 
 def test_nobody_anonymous_has_rights_and_passwords_are_argon2() -> None:
