@@ -91,8 +91,9 @@ def test_an_offer_by_hand_and_use_in_the_past_need_approval() -> None:
     assert decided(by_hand).reasons == ("approval_required",)
     assert decided(use=past).reasons == ("past_use",)
     assert decided(by_hand, past).reasons == ("approval_required", "past_use")
-    named = replace(RIGHTS, offers=(replace(OFFER, audience="named", audience_organisation=9),))
-    assert decided(named, past).outcome == "cleared"
+    named = replace(OFFER, audience="named", audience_organisation=9)
+    assert decided(replace(RIGHTS, offers=(named,)), past).reasons == ("past_use",)
+    assert decided(replace(RIGHTS, offers=(replace(named, released=True),)), past).outcome == "cleared"
 
 
 def test_a_translation_clears_only_with_its_original() -> None:
