@@ -13,6 +13,7 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
             "total: {amount, currency}, works: [{work, outcome, kind, reasons: [{code, detail}], price, terms}]}; "
             "`works` with --works or --explain"
         ),
+        "create_operator": "{organisation, email, role, key}; `key` with --key, else null",
         "demo": (
             "{works, decisions: {cleared, needs_approval, refused}, reasons: {code: n}, quote_total_minor, "
             "payment_status, grant_verified, allocation_difference_micro, ledger_imbalance, release_rows, "
