@@ -55,12 +55,12 @@ RAW = f"INSERT INTO bench_split.raw ({COLUMNS}) SELECT {COLUMNS.replace(' id,', 
 
 
 def run(n: int = 1_000_000) -> list[dict[str, Any]]:
-    """Divide one payment among `n` works of 50 holders, and among n / 10 works each with a claim and split of its own.
+    """Divide one payment among `n` works of 50 holders, and among n / 40 works each with a claim and split of its own.
 
     Works in the database the settings name and leaves its rows there: run it on one of its own. Raises RuntimeError
     when the oracle finds a difference on the smaller order: it scores 0. The database refuses wrong sums.
     """
-    hurting = max(n // 10, 10)
+    hurting = max(n // 40, 10)
     rows = []
     for works, holders, audited in ((hurting, hurting, True), (n, HOLDERS, False)):
         ours, raw = _compare(split_seed.sale(works, min(holders, works), REPEATS), audited)
