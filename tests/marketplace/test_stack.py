@@ -114,7 +114,8 @@ def test_a_second_ctrl_c_waits_until_everything_is_stopped(committed: Committed)
     stack = Stack(committed.folder / "run", committed.environment, parts=("web",))
     stack.start()
     web = stack.running["web"].pid
-    hurry = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    # To the process, as a terminal does: one that another thread raises may wait until nobody expects it.
+    hurry = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
     with pytest.raises(KeyboardInterrupt):
         hurry.start()
         stack.stop()

@@ -23,8 +23,8 @@ VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta", "path", "re
 CODES: Final = frozenset({"code", "pre", "script", "style", "svg", "title"})
 LATIN: Final = re.compile(r"[A-Za-z]{3,}")
 DATA: Final = re.compile(
-    r"Work \d|Payee \d|Author \d|Shelf|Training|Model|Brindle|Harbourside|The director|contract 1|ours|House|Licet\b"
-    r"|English|UTC|USD|SHA-256|LicenseRef-\S+|W-\d|\S+@example\.org|licet-verify|API|test\b|[a-z]{3}_…",
+    r"Work \d|Payee \d|Author \d|Shelf|Training|Model|Brindle|Harbourside|The director|contract 1|Assignment of \d"
+    r"|ours|House|Licet\b|English|UTC|USD|SHA-256|LicenseRef-\S+|W-\d|\S+@example\.org|licet-verify|API|test\b|[a-z]{3}_…",
 )
 PAGES: Final = (
     "/", "/acting", "/admin/", "/certificates", "/reasons", "/reasons/claim_contested", "/errors/quote_expired",
