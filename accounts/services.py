@@ -72,6 +72,14 @@ def register_user(
     return person
 
 
+def ensure_user(*, email: str, password: str | None, actor: Actor, at: datetime, full_name: str = "") -> User:
+    """The person of this address, as they are; registered with password and name where nobody has it."""
+    with unit(actor):
+        return User.objects.filter(email__iexact=email).first() or register_user(
+            email=email, password=password, full_name=full_name, actor=actor, at=at
+        )
+
+
 def invite(*, organisation: Organisation, user: User, role: str, actor: Actor, at: datetime) -> Membership:
     """Give a person a role in an organisation; giving it twice changes nothing, giving an ended one begins it anew.
 

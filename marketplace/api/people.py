@@ -126,7 +126,7 @@ class Members(Door):
         at = self.now()
         with unit(self.actor):
             found = _house(organisation, self.actor)
-            person = User.objects.filter(email__iexact=sent["email"]).first() or accounts.register_user(
+            person = accounts.ensure_user(
                 email=sent["email"], password=sent["password"], full_name=sent["full_name"], actor=self.actor, at=at
             )
             made = accounts.invite(organisation=found, user=person, role=sent["role"], actor=self.actor, at=at)

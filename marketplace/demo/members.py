@@ -87,12 +87,10 @@ def _person(member: Mapping[str, Any], house: Organisation, ring: KeyRing) -> Us
     at = units.now()
     ring.introduce(member, house.name)
     password = ring.password(member["email"])
-    person = User.objects.filter(email=member["email"]).first()
-    if person is None:
-        person = accounts.register_user(
-            email=member["email"], password=password, full_name=member["name"], actor=SYSTEM, at=at
-        )
-    elif not person.check_password(password):
+    person = accounts.ensure_user(
+        email=member["email"], password=password, full_name=member["name"], actor=SYSTEM, at=at
+    )
+    if not person.check_password(password):
         person.set_password(password)
         person.save(update_fields=["password"])
     for role in member["roles"]:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts import services as accounts
 from accounts import unit as units
 from accounts.errors import Refused
-from accounts.models import Organisation, User
+from accounts.models import Organisation
 from accounts.unit import Actor
 
 
@@ -53,11 +53,9 @@ def _create(options: dict[str, Any], actor: Actor) -> dict[str, Any]:
             name=options["name"], slug=options["slug"], roles=["operator"], country=options["country"], actor=actor,
             at=at,
         )  # fmt: skip
-    person = User.objects.filter(email__iexact=options["email"]).first()
-    if person is None:
-        person = accounts.register_user(
-            email=options["email"], password=None, full_name=options["full_name"], actor=actor, at=at
-        )
+    person = accounts.ensure_user(
+        email=options["email"], password=None, full_name=options["full_name"], actor=actor, at=at
+    )
     accounts.invite(organisation=house, user=person, role=options["role"], actor=actor, at=at)
     secret = None
     if options["key"]:
