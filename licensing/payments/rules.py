@@ -32,7 +32,7 @@ def unchargeable(amount_minor: int, currency: str) -> Refused | None:
         said = "This is more than one card payment may be."
         reason = _reason("above_maximum_charge", seen, f"at most {LARGEST_MINOR}")
         return Refused("above_maximum_charge", said, [reason])
-    least = SMALLEST_MINOR.get(currency, 10 ** money.exponent(currency) // 2)
+    least = SMALLEST_MINOR.get(currency, max(10 ** money.exponent(currency) // 2, 1))
     if amount_minor < least:
         said = "This is less than one card payment may be."
         return Refused("below_minimum_charge", said, [_reason("below_minimum_charge", seen, f"at least {least}")])

@@ -52,6 +52,17 @@ def test_life_terms(died: int, place: str, expected: str) -> None:
     assert answer(one(died), place) == expected
 
 
+def test_whoever_was_born_after_the_publication_has_no_part_in_that_text() -> None:
+    """The date is that of another text: of the original of a translation, or simply wrong."""
+    assert answer(born(exactly(1890), published=1910), "US") == "public_domain"
+    assert answer(born(exactly(1920), published=1910), "US") == "unknown"
+    assert answer(born(exactly(1910), published=1910), "US") == "public_domain"
+
+
+def born(birth: Interval, *, published: int) -> Evidence:
+    return Evidence([Person("author", birth=birth, death=exactly(1950))], complete=True, published=exactly(published))
+
+
 def test_terms_end_with_the_calendar_year() -> None:
     assert answer(one(1955), "DE", date(2025, 12, 31)) == "protected"
     assert answer(one(1955), "DE", date(2026, 1, 1)) == "public_domain"
