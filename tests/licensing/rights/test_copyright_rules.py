@@ -57,6 +57,8 @@ def test_whoever_was_born_after_the_publication_has_no_part_in_that_text() -> No
     assert answer(born(exactly(1890), published=1910), "US") == "public_domain"
     assert answer(born(exactly(1920), published=1910), "US") == "unknown"
     assert answer(born(exactly(1910), published=1910), "US") == "public_domain"
+    late = [Person("author", death=exactly(1900)), Person("narrator", birth=exactly(1980))]
+    assert answer(Evidence(late, complete=True, published=exactly(1910)), "US") == "public_domain"
 
 
 def born(birth: Interval, *, published: int) -> Evidence:
