@@ -85,6 +85,35 @@ def test_equal_rights_are_one_set() -> None:
         assert WorkClear.objects.values("termset").distinct().count() == 1
 
 
+@pytest.mark.django_db
+def test_many_works_are_planned_for_whatever_the_session_did_before() -> None:
+    """Else the plan kept after a few single works compares every work of a catalogue with every other."""
+    shelf()
+    few, many = list(range(1, 3)), list(range(1, 1000))
+    for _ in range(8):
+        assert_planned(few, None)
+    assert_planned(few, anew=False)
+    assert_planned(many, anew=True)
+    assert_planned(few, anew=False)
+
+
+def assert_planned(works: list[int], anew: bool | None) -> None:
+    """Ask for the works again, and compare whether PostgreSQL made a plan that reads WITH parts for it."""
+    said: list[str] = []
+
+    def note(diagnostic: psycopg.errors.Diagnostic) -> None:
+        said.append(diagnostic.message_detail or "")
+
+    with unit(made.ACTOR), connection.cursor() as cursor:
+        session = connection.connection
+        session.add_notice_handler(note)
+        cursor.execute("SET LOCAL debug_print_plan = on; SET LOCAL client_min_messages = log")
+        cursor.execute("SELECT licet_refresh_work_clear(%s::bigint[])", [works])
+        cursor.execute("SET LOCAL debug_print_plan = off; SET LOCAL client_min_messages = notice")
+        session.remove_notice_handler(note)
+    assert anew is None or anew == any("CTESCAN" in detail for detail in said)
+
+
 @pytest.mark.parametrize("first", ["work", "withhold"])
 def test_a_work_added_while_its_catalogue_is_withheld_cannot_miss_it(committed: Committed, first: str) -> None:
     """Neither transaction sees the other's rows; the lock makes the later one look again."""
