@@ -32,16 +32,19 @@ class Source:
         return any(self.name == folder or self.name.startswith(f"{folder}/") for folder in folders)
 
 
-@functools.cache
 def read(*folders: str) -> tuple[Source, ...]:
     """Every Python file under these folders, migrations exempt, in order of their paths."""
+    return tuple(one for folder in folders for one in _folder(folder))
+
+
+@functools.cache
+def _folder(folder: str) -> tuple[Source, ...]:
     found = []
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            if "migrations" not in path.parts and "__pycache__" not in path.parts:
-                text = path.read_text(encoding="utf-8")
-                found.append(Source(name, text, ast.parse(text, name)))
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if "migrations" not in path.parts and "__pycache__" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            found.append(Source(name, text, ast.parse(text, name)))
     return tuple(found)
 
 

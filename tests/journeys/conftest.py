@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,13 @@ def started(committed: Committed, monkeypatch: pytest.MonkeyPatch) -> Started:
     return start
 
 
-def journey(stack: Stack, committed: Committed, folder: Path | None = None) -> Journey:
-    """The demo's journey over a running stack, on the project's own material or on `folder`."""
+def journey(
+    stack: Stack, committed: Committed, folder: Path | None = None, *, publishers: slice = slice(None)
+) -> Journey:
+    """The demo's journey over a running stack, on the project's own material or on `folder`, or on some of it."""
+    found = material.load(folder)
     lines: list[str] = []
     return Journey(
         url=stack.web_url, stripe_url=stack.sandbox_url, folder=committed.folder / "demo",
-        material=material.load(folder), tell=lines.append,
+        material=replace(found, publishers=found.publishers[publishers]), tell=lines.append,
     )  # fmt: skip
