@@ -14,13 +14,14 @@ class Scope:
     """What a right is asked for, as plain data: the owner, and facts such as "sold", "draft", "within_cap".
 
     `sellers` are the rights-holder organisations whose works are in it ("sold works" of the matrix). `guarded` are the
-    things, as (kind, internal id), on which a right given to one person opens it.
+    things, as (kind, internal id), on which a right given to one person opens it. `member` is the person it acts as.
     """
 
     organisation: int | None = None
     sellers: frozenset[int] = frozenset()
     facts: frozenset[str] = frozenset()
     guarded: frozenset[tuple[str, int]] = frozenset()
+    member: int | None = None
 
 
 Predicate = Callable[[Actor, Scope], bool]
@@ -43,7 +44,7 @@ def own_within_cap(actor: Actor, scope: Scope) -> bool:
 
 def own_mine(actor: Actor, scope: Scope) -> bool:
     """Own, and it acts as this very member: their API keys."""
-    return own(actor, scope) and "mine" in scope.facts
+    return own(actor, scope) and scope.member is not None and scope.member == actor.user_id
 
 
 def sold(actor: Actor, scope: Scope) -> bool:

@@ -210,12 +210,6 @@ def present_key(row: ApiKey, secret: str | None = None) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def reach(actor: Actor, organisation: int | None, user: int | None) -> Scope:
-    """A key as the matrix sees it: whose it is, and whether it acts as the actor."""
-    mine = user is not None and user == actor.user_id
-    return Scope(organisation, facts=frozenset({"mine"} if mine else ()))
-
-
 class Keys(Door):
     """GET: the caller's keys; an administrator sees those of the whole organisation. POST: make one."""
 
@@ -226,7 +220,7 @@ class Keys(Door):
         """Newest first, without secrets."""
         actor = self.actor
         with unit(actor):
-            permissions.check(actor, "keys.write", reach(actor, actor.organisation_id, actor.user_id))
+            permissions.check(actor, "keys.write", Scope(actor.organisation_id, member=actor.user_id))
             rows = ApiKey.objects.filter(organisation_id=actor.tenant, livemode=actor.livemode)
             if not permissions.may(actor, "keys.write", Scope(actor.organisation_id)):
                 rows = rows.filter(user_id=actor.user_id or 0)
@@ -241,7 +235,7 @@ class Keys(Door):
         with unit(self.actor):
             found = by_id(Organisation.objects.all(), sent["organisation"])
             person = User.objects.filter(email__iexact=sent["email"]).first()
-            permissions.check(self.actor, "keys.write", reach(self.actor, found.pk, person.pk if person else None))
+            permissions.check(self.actor, "keys.write", Scope(found.pk, member=person.pk if person else None))
             key, secret = accounts.issue_key(
                 user=by_member(found, sent["email"]), organisation=found, livemode=sent["livemode"],
                 scopes=sent["scopes"], label=sent["label"], actor=self.actor, at=at,
@@ -269,7 +263,7 @@ class KeyRevocation(Door):
             if self.actor.scope == "own":
                 rows = rows.filter(organisation_id=self.actor.tenant)
             found = by_id(rows, key)
-            permissions.check(self.actor, "keys.write", reach(self.actor, found.organisation_id, found.user_id))
+            permissions.check(self.actor, "keys.write", Scope(found.organisation_id, member=found.user_id))
             accounts.revoke_key(key=found, actor=self.actor, at=at)
         return Response(present_key(found))
 
