@@ -11,7 +11,7 @@ from accounts.unit import Actor
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a right is asked for, as plain data: the owner, and facts such as "sold", "draft", "within_cap".
+    """What a right is asked for, as plain data: the owner, and facts such as "draft" and "over_cap".
 
     `sellers` are the rights-holder organisations whose works are in it ("sold works" of the matrix). `guarded` are the
     things, as (kind, internal id), on which a right given to one person opens it. `member` is the person it acts as.
@@ -129,7 +129,9 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
 
 
 def listing(actor: Actor, *kinds: str) -> Scope:
-    """The scope of a list: the actor's own organisation, and all things of these kinds it is a guest of."""
+    """The scope of a list: the actor's own organisation, with what its works brought, and all things of these kinds it
+    is a guest of.
+    """
     own = actor.organisation_id
     guarded = frozenset((kind, number) for _, kind, number in actor.guest_of if kind in kinds)
     return Scope(own, frozenset(() if own is None else (own,)), guarded=guarded)

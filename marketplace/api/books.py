@@ -30,12 +30,6 @@ from marketplace.api.doors import Door
 from marketplace.api.find import by_id
 
 
-def sold(actor: Actor) -> Scope:
-    """The scope of a list that shows a holder what its own works brought."""
-    own = actor.organisation_id
-    return Scope(own, frozenset(() if own is None else (own,)))
-
-
 def runs(actor: Actor) -> QuerySet[AllocationRun]:
     """Runs of the actor's mode in which a party of its organisation is paid; all for the house. Needs an open unit."""
     rows = AllocationRun.objects.select_related("order").filter(livemode=actor.livemode)
@@ -98,7 +92,7 @@ class AllocationRuns(Door):
     def get(self, request: Request) -> Response:
         """Newest first; `order=` chooses."""
         with unit(self.actor):
-            permissions.check(self.actor, "allocations.read", sold(self.actor))
+            permissions.check(self.actor, "allocations.read", permissions.listing(self.actor))
             rows = runs(self.actor)
             if "order" in request.query_params:
                 orders = Order.objects.filter(pk__in=rows.values("order_id"))
@@ -137,7 +131,7 @@ class Allocations(Door):
         """Newest first; a holder sees the parts of its own parties."""
         limit = paging.limit_of(request)
         with unit(self.actor):
-            permissions.check(self.actor, "allocations.read", sold(self.actor))
+            permissions.check(self.actor, "allocations.read", permissions.listing(self.actor))
             chosen = request.query_params.get("run")
             run = by_id(runs(self.actor), chosen) if chosen else None
             rows = royalties.allocations(actor=self.actor, run=run, before=_before(request), limit=limit + 1)

@@ -27,7 +27,7 @@ from licensing.royalties import explain
 from licensing.royalties import statements as service
 from licensing.royalties.models import COLUMNS, Statement
 from marketplace.api import shapes
-from marketplace.api.books import runs, sold
+from marketplace.api.books import runs
 from marketplace.api.doors import Door, Strict
 from marketplace.api.find import by_id
 
@@ -195,7 +195,7 @@ class Cent(Door):
         """Every number of the division, from the payment to the payee; further members as in the guide."""
         run, work, payee = (self.asked(name) for name in ("run", "work", "payee"))
         with unit(self.actor):
-            permissions.check(self.actor, "allocations.read", sold(self.actor))
+            permissions.check(self.actor, "allocations.read", permissions.listing(self.actor))
             by_id(runs(self.actor), run)
             _check_payee(payee, self.actor)
             return Response(explain.cent(run=run, work=work, payee=payee))
