@@ -43,8 +43,9 @@ def propose(
     digest = _digest(payload)
     with unit(actor):
         open_ones = Countersign.objects.select_for_update().filter(
-            right=right, subject=subject, payload_hash=digest, status__in=("proposed", "approved")
-        )
+            livemode=actor.livemode, right=right, subject=subject, payload_hash=digest,
+            status__in=("proposed", "approved"),
+        )  # fmt: skip
         open_one = open_ones.first()
         if open_one is not None and open_one.expires_at > at:
             return open_one

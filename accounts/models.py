@@ -163,9 +163,9 @@ class Countersign(Named):
                 name="countersign_two_people",
             ),
             models.UniqueConstraint(
-                fields=["right", "subject", "payload_hash"],
+                fields=["livemode", "right", "subject", "payload_hash"],
                 condition=models.Q(status__in=["proposed", "approved"]),
-                name="countersign_open_once",
+                name="countersign_open_per_mode",
             ),
         ]
 

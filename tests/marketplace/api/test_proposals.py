@@ -139,6 +139,17 @@ def test_a_stranger_sees_no_proposal(house: House, free: Claim, cast: Cast) -> N
     assert cast.rival.get("proposals").json["data"] == []
 
 
+def test_a_rehearsal_in_test_mode_does_not_meet_the_proposal_of_the_live_mode(house: House) -> None:
+    assert house.editor.user is not None
+    live = casting.keyed(house.editor.user, house.of.organisation, livemode=True)
+    assert live.post("catalogues", {"slug": "shelf", "name": "Shelf", "role_of_sender": "owner"}).status == 201
+    sent = {"kind": "reserve", "level": "catalogue", "target": "shelf", "actions": ["train"], "territories": ["DE"]}
+    first, second = house.editor.post("reservations", sent), live.post("reservations", sent)
+    assert (first.status, first.json["livemode"]) == (202, False)
+    assert (second.status, second.json["livemode"]) == (202, True)
+    assert first.json["id"] != second.json["id"]
+
+
 def test_an_offer_is_in_force_when_finance_agrees(house: House) -> None:
     made = house.editor.post("terms", {"key": "new", "body": scenario.TERMS})
     assert (made.status, made.json["status"]) == (201, "draft")
