@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -124,6 +124,7 @@ class IdempotencyRecord(Tenant):
     status_code = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     body = models.BinaryField(null=True)
+    rights: models.Field[list[Any] | None, list[Any] | None] = models.JSONField(null=True)  # what the answer took
     created_at = models.DateTimeField()
 
     class Meta:

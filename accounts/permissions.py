@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from accounts.errors import Reason, Refused
@@ -25,6 +27,7 @@ class Scope:
 
 
 Predicate = Callable[[Actor, Scope], bool]
+_passed: ContextVar[list[tuple[str, Scope]] | None] = ContextVar("licet_rights_passed", default=None)
 
 
 def everyone(actor: Actor, scope: Scope) -> bool:  # noqa: ARG001 -- one signature for all predicates
@@ -116,9 +119,9 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
         reason = Reason("scope_missing", f"This key has no scope {right}.", "", ", ".join(sorted(actor.scopes)), right)
         raise Refused("scope_missing", f"This key lacks the scope {right}.", [reason])
     held = [cells[role] for role in (*actor.roles, PUBLIC) if role in cells]
-    if any(predicate(actor, scope) for predicate in held):
-        return
-    if any((right, kind, number) in actor.guest_of for kind, number in scope.guarded):
+    guest = any((right, kind, number) in actor.guest_of for kind, number in scope.guarded)
+    if guest or any(predicate(actor, scope) for predicate in held):
+        _note(right, scope)
         return
     if held and own(actor, scope):
         facts = ", ".join(sorted(scope.facts)) or "none"
@@ -126,6 +129,23 @@ def check(actor: Actor, right: str, scope: Scope) -> None:
             "forbidden", f"Your role may not do this now ({right}).", [Reason("forbidden", right, seen=facts)]
         )
     raise Refused("not_found", "There is nothing here under this id that you may see.")
+
+
+@contextmanager
+def noted() -> Iterator[list[tuple[str, Scope]]]:
+    """Collect what `check` lets pass inside: who wants the same answer again needs the same rights."""
+    passed: list[tuple[str, Scope]] = []
+    token = _passed.set(passed)
+    try:
+        yield passed
+    finally:
+        _passed.reset(token)
+
+
+def _note(right: str, scope: Scope) -> None:
+    passed = _passed.get()
+    if passed is not None and (right, scope) not in passed:
+        passed.append((right, scope))
 
 
 def listing(actor: Actor, *kinds: str) -> Scope:

@@ -1,7 +1,8 @@
-"""Proposals of the two modes do not meet.
+"""Proposals of the two modes do not meet; an answer is kept with the rights it was given for.
 
 Safe beside running code: the wider index is built without a lock that stops writers, under a name of its own, before
-the narrower one goes. It can be run again after a failure at any step.
+the narrower one goes; the new column may be null, which is what the earlier code leaves in it. It can be run again
+after a failure at any step.
 """
 
 from __future__ import annotations
@@ -36,4 +37,5 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        migrations.AddField("idempotencyrecord", "rights", models.JSONField(null=True)),
     ]

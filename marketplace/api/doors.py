@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency
+from accounts import idempotency, permissions
 from accounts import unit as units
 from accounts.errors import Reason, Refused
+from accounts.permissions import Scope
 from accounts.unit import Actor
-from marketplace.api import auth, faults, paging, throttle
+from marketplace.api import auth, faults, matrix, paging, throttle
 
 KEPT = frozenset({409, 410, 412, 422})
 PAGE = frozenset({"limit", "cursor", "include"})
@@ -81,6 +82,7 @@ class Door(APIView):
     waits: ClassVar[bool] = False  # reads Prefer: wait
     paged: ClassVar[bool] = False  # GET is a list: limit, cursor and include=count as well
     page_size: ClassVar[tuple[int, int]] = (paging.DEFAULT, paging.MOST)
+    rights: Sequence[tuple[str, Scope]] = ()  # what the answer took, for its replays
 
     @property
     def actor(self) -> Actor:
@@ -145,6 +147,11 @@ class Door(APIView):
             raise Refused("parameter_invalid", f"Send the parameter {name}.", [reason])
         return value
 
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer, and remember the rights it took."""
+        with permissions.noted() as self.rights:
+            return super().dispatch(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After authentication: anonymous callers out, too many requests out, unknown parameters out, earlier answers
         replayed.
@@ -188,7 +195,7 @@ class Door(APIView):
                 raise Refused("idempotency_key_missing", "This request moves money: send an Idempotency-Key header.")
             return None
         fingerprint = hashlib.sha256(request.body).hexdigest()
-        asked = idempotency.Request("POST", request.path, key, fingerprint)
+        asked = idempotency.Request("POST", request.path, key, fingerprint, matrix.right_of(_route(request), "POST"))
         begun = idempotency.begin(request=asked, actor=self.actor, at=self.now())
         if isinstance(begun, idempotency.Answer):
             raise Replayed(begun)
@@ -219,13 +226,19 @@ class Door(APIView):
         if not passing and (200 <= code < 300 or code in KEPT):
             kept = {name: value for name, value in response.items() if name in ("Content-Type", "Location", "ETag")}
             answer = idempotency.Answer(code, kept, self.without_secrets(response))
-            idempotency.finish(lease=lease, answer=answer, actor=self.actor)
+            idempotency.finish(lease=lease, answer=answer, rights=self.rights, actor=self.actor)
         else:
             idempotency.forget(lease=lease, actor=self.actor)
 
     def without_secrets(self, response: Response) -> bytes:
         """The body to keep; doors that answer with a secret override it."""
         return bytes(response.content)
+
+
+def _route(request: Request) -> str:
+    found = request.resolver_match
+    assert found is not None  # the door was found by its address
+    return found.route.removeprefix("v1/")
 
 
 def _known_parameters(request: Request, known: frozenset[str]) -> None:

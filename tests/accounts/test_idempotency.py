@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests import cast as casting
 from tests.cast import AT, Cast
 from tests.support.databases import Committed
 
-ASKED = Request("POST", "/v1/parties", "one", "f" * 64)
+ASKED = Request("POST", "/v1/parties", "one", "f" * 64, "catalogue.write")
 SECONDS = timedelta(seconds=1)
 
 
@@ -85,11 +86,11 @@ def test_an_expired_lease_is_taken_over_and_the_late_answer_is_not_kept(cast: Ca
     assert refused.value.code == "idempotency_in_flight"
     second = idempotency.begin(request=ASKED, actor=actor, at=AT + 61 * SECONDS)
     assert isinstance(second, Lease)
-    idempotency.finish(lease=first, answer=done(b"late"), actor=actor)
+    idempotency.finish(lease=first, answer=done(b"late"), rights=(), actor=actor)
     idempotency.forget(lease=first, actor=actor)
     with pytest.raises(Refused):
         idempotency.begin(request=ASKED, actor=actor, at=AT + 62 * SECONDS)
-    idempotency.finish(lease=second, answer=done(b"right"), actor=actor)
+    idempotency.finish(lease=second, answer=done(b"right"), rights=(), actor=actor)
     kept = idempotency.begin(request=ASKED, actor=actor, at=AT + timedelta(days=29))
     assert isinstance(kept, Answer)
     assert kept.body == b"right"
@@ -111,20 +112,19 @@ def test_one_of_many_takes_an_expired_lease_over(cast: Cast) -> None:
 def test_organisation_mode_path_and_key_tell_requests_apart(cast: Cast) -> None:
     actor = cast.publisher.actor
     idempotency.begin(request=ASKED, actor=actor, at=AT)
-    for other in (Request("POST", "/v1/uses", "one", "f" * 64), Request("POST", "/v1/parties", "two", "f" * 64)):
+    for other in (replace(ASKED, path="/v1/uses"), replace(ASKED, key="two")):
         assert isinstance(idempotency.begin(request=other, actor=actor, at=AT), Lease)
     assert isinstance(idempotency.begin(request=ASKED, actor=cast.developer.actor, at=AT), Lease)
-    changed = Request("POST", "/v1/parties", "one", "0" * 64)
     with pytest.raises(Refused) as refused:
-        idempotency.begin(request=changed, actor=actor, at=AT)
+        idempotency.begin(request=replace(ASKED, fingerprint="0" * 64), actor=actor, at=AT)
     assert refused.value.code == "idempotency_conflict"
 
 
 def test_a_path_longer_than_any_of_ours_is_told_apart_too(cast: Cast) -> None:
     actor = cast.publisher.actor
-    one, two = (Request("POST", "/v1/keys/" + "x" * 400 + end, "k", "f" * 64) for end in ("a", "b"))
+    one, two = (replace(ASKED, path="/v1/keys/" + "x" * 400 + end) for end in ("a", "b"))
     lease = idempotency.begin(request=one, actor=actor, at=AT)
     assert isinstance(lease, Lease)
     assert isinstance(idempotency.begin(request=two, actor=actor, at=AT), Lease)
-    idempotency.finish(lease=lease, answer=done(b"one"), actor=actor)
+    idempotency.finish(lease=lease, answer=done(b"one"), rights=(), actor=actor)
     assert isinstance(idempotency.begin(request=one, actor=actor, at=AT), Answer)

@@ -144,6 +144,33 @@ def test_a_replay_needs_a_valid_key(cast: Cast) -> None:
     assert cast.publisher.post("parties", PARTY, idem="one").status == 401
 
 
+def test_a_replay_needs_the_rights_the_answer_was_given_for(cast: Cast) -> None:
+    assert cast.publisher.user is not None
+    assert cast.publisher.organisation is not None
+    cast.publisher.post("parties", PARTY, idem="one")
+    narrow = casting.keyed(cast.publisher.user, cast.publisher.organisation, scopes=("rights.read",))
+    editor = casting.person("publisher_editor", cast.publisher.organisation, scopes=("catalogue.write",))
+    for kept in ("with its rights", "by a release that kept none"):
+        for person, code in ((narrow, "scope_missing"), (cast.colleague, "not_found")):
+            refused = person.post("parties", PARTY, idem="one")
+            assert refused.code == code, kept
+            assert "Idempotent-Replayed" not in refused.headers
+        assert editor.post("parties", PARTY, idem="one").headers["Idempotent-Replayed"] == "true", kept
+        with unit(SYSTEM):
+            assert IdempotencyRecord.objects.update(rights=None) == 1
+
+
+def test_a_replay_of_a_members_own_key_is_that_members(cast: Cast) -> None:
+    assert cast.developer.user is not None
+    assert cast.developer.organisation is not None
+    here, email = cast.developer.organisation.name_id, cast.developer.user.email
+    body = {"organisation": here, "email": email, "scopes": ["clear"]}
+    made = cast.developer.post("keys", body, idem="k")
+    refused = casting.person("developer", cast.developer.organisation).post("keys", body, idem="k")
+    assert (refused.status, refused.code) == (403, "forbidden")
+    assert cast.admin.post("keys", body, idem="k").json["id"] == made.json["id"]
+
+
 def test_another_body_under_the_same_key_is_a_conflict(cast: Cast) -> None:
     cast.publisher.post("parties", PARTY, idem="one")
     refused = cast.publisher.post("parties", {**PARTY, "key": "other"}, idem="one")
