@@ -114,6 +114,13 @@ def forget(*, lease: Lease, actor: Actor) -> None:
         _held(lease, actor).delete()
 
 
+def purge(*, actor: Actor, at: datetime) -> int:
+    """Take away what is older than KEPT, in both modes; returns how many."""
+    with unit(actor):
+        gone, _ = IdempotencyRecord.objects.filter(created_at__lt=at - KEPT).delete()
+    return gone
+
+
 def _written(right: str, scope: Scope) -> dict[str, Any]:
     return {
         "right": right, "organisation": scope.organisation, "sellers": sorted(scope.sellers),

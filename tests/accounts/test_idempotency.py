@@ -18,6 +18,7 @@ from accounts.idempotency import Answer, Lease, Request
 from accounts.models import IdempotencyRecord
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Party
+from licensing.jobs import tasks
 from tests import cast as casting
 from tests.cast import AT, Cast
 from tests.support.databases import Committed
@@ -128,3 +129,15 @@ def test_a_path_longer_than_any_of_ours_is_told_apart_too(cast: Cast) -> None:
     assert isinstance(idempotency.begin(request=two, actor=actor, at=AT), Lease)
     idempotency.finish(lease=lease, answer=done(b"one"), rights=(), actor=actor)
     assert isinstance(idempotency.begin(request=one, actor=actor, at=AT), Answer)
+
+
+def test_answers_are_kept_for_thirty_days_and_no_longer(cast: Cast) -> None:
+    actor = cast.publisher.actor
+    lease = idempotency.begin(request=ASKED, actor=actor, at=AT)
+    assert isinstance(lease, Lease)
+    idempotency.finish(lease=lease, answer=done(b"one"), rights=(), actor=actor)
+    assert idempotency.purge(actor=SYSTEM, at=AT + timedelta(days=30)) == 0
+    assert isinstance(idempotency.begin(request=ASKED, actor=actor, at=AT + timedelta(days=30)), Answer)
+    tasks.tidy("1", SYSTEM, AT + timedelta(days=30) + SECONDS)
+    with unit(SYSTEM):
+        assert not IdempotencyRecord.objects.exists()

@@ -170,6 +170,17 @@ def test_old_heartbeats_are_cleared_away(committed: Committed) -> None:
         assert list(Job.objects.values_list("pk", flat=True)) == [last]
 
 
+def test_periodic_jobs_that_are_done_are_kept_for_thirty_days(committed: Committed) -> None:
+    for kind in ("audit.chain", "test.effect"):
+        worker.run(_job(kind, "1"))
+    _set("finished_at = finished_at - interval '31 days'")
+    for kind in ("audit.chain", "tidy"):
+        worker.run(_job(kind, "2"))
+    with unit(ACTOR):
+        left = list(Job.objects.order_by("id").values_list("kind", "subject", "status"))
+    assert left == [("test.effect", "1", "done"), ("audit.chain", "2", "done"), ("tidy", "2", "done")]
+
+
 def test_the_commands_print_their_keys(committed: Committed) -> None:
     job_id = _job()
     out = io.StringIO()
