@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from accounts import permissions
 from accounts.errors import Refused
 from accounts.permissions import Scope
 from accounts.unit import Actor, unit
+from licensing.catalogue.models import Catalogue
 from licensing.events import names
 from licensing.events.models import DomainEvent
 from licensing.jobs import services as jobs
@@ -102,8 +103,14 @@ def latest(kind: str, subject: str) -> Job:
     return found
 
 
-def _mine(actor: Actor) -> QuerySet[Job]:
-    return visible(Job.objects.all(), actor)
+def _find(name: str, actor: Actor) -> Job:
+    """A job of the actor's organisation, or one it asked for as a guest and still is."""
+    rows = Job.objects.filter(livemode=actor.livemode)
+    if actor.scope != "all":
+        shelves = Catalogue.objects.filter(pk__in=permissions.guest_ids(actor, "catalogue.write", "catalogue"))
+        as_guest = Q(actor=actor.name, organisation_id__in=shelves.values("organisation_id"))
+        rows = rows.filter(Q(organisation_id=actor.organisation_id) | as_guest)
+    return by_id(rows, name)
 
 
 class Jobs(Door):
@@ -121,7 +128,7 @@ class Jobs(Door):
         wanted = self.chosen("status", Job.STATES.all)
         with unit(self.actor):
             permissions.check(self.actor, "jobs.read", Scope(self.actor.organisation_id))
-            rows = _mine(self.actor)
+            rows = visible(Job.objects.all(), self.actor)
             if wanted:
                 rows = rows.filter(status__in=wanted)
             for name in ("kind", "subject"):
@@ -139,8 +146,8 @@ class JobDoor(Door):
     def get(self, request: Request, job: str) -> Response:
         """Status, progress, result or error; `Prefer: wait=20` answers when it ends, or after 20 s."""
         with unit(self.actor):
-            found = by_id(_mine(self.actor), job)
-            permissions.check(self.actor, "jobs.read", Scope(found.organisation_id))
+            found = _find(job, self.actor)
+            permissions.check(self.actor, "jobs.read", Scope(self.actor.organisation_id))
         waited, found = awaited(self, found)
         return Response(present_job(found), headers=waited)
 
@@ -153,8 +160,8 @@ class JobCancellation(Door):
         """At once when it waits, at its next step when it runs; 409 when it has ended."""
         at = self.now()
         with unit(self.actor):
-            found = by_id(_mine(self.actor), job)
-            permissions.check(self.actor, "jobs.read", Scope(found.organisation_id))
+            found = _find(job, self.actor)
+            permissions.check(self.actor, "jobs.read", Scope(self.actor.organisation_id))
             jobs.cancel(job=found, actor=self.actor, at=at)
             found.refresh_from_db()
             return Response(present_job(found))

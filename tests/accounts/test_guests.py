@@ -16,6 +16,7 @@ from accounts.errors import Refused
 from accounts.models import AuditRow
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Catalogue
+from licensing.jobs import services as jobs
 from licensing.royalties import statements
 from tests import cast as casting
 from tests import scenario
@@ -148,6 +149,22 @@ def test_an_agent_who_may_change_a_catalogue_brings_a_file_in(cast: Cast) -> Non
     assert agent.send("PUT", part, data, content_type="application/octet-stream").status == 200
     assert cast.stranger.send("PUT", part, data, content_type="application/octet-stream").status == 404
     assert ids(agent, "imports") == [opened.json["id"]]
+
+
+def test_an_agent_follows_the_job_it_asked_for(cast: Cast) -> None:
+    of, agent = scenario.publisher(works=1), cast.rival
+    let_in(agent, of.catalogue, "change_catalogue")
+    job = jobs.enqueue(
+        kind="intake.commit", subject="i", actor=agent.actor, at=AT, dedupe_key="d", organisation_id=of.organisation.pk
+    )
+    assert job is not None
+    assert agent.user is not None
+    let_in(cast.stranger, of.catalogue, "change_catalogue")
+    assert cast.stranger.get(f"jobs/{job.name_id}").status == 404
+    assert agent.get(f"jobs/{job.name_id}").status == 200
+    assert agent.post(f"jobs/{job.name_id}:cancel").json["status"] == "cancelled"
+    guests.end(thing=of.catalogue, user=agent.user, actor=SYSTEM, at=AT)
+    assert agent.get(f"jobs/{job.name_id}").status == 404
 
 
 def test_what_nobody_can_be_given_is_refused(cast: Cast) -> None:
