@@ -50,6 +50,11 @@ def own_mine(actor: Actor, scope: Scope) -> bool:
     return own(actor, scope) and scope.member is not None and scope.member == actor.user_id
 
 
+def own_asked(actor: Actor, scope: Scope) -> bool:
+    """Own, and asked for by a member: what follows from it, such as dividing a payment, is not theirs to stop."""
+    return own(actor, scope) and "asked" in scope.facts
+
+
 def sold(actor: Actor, scope: Scope) -> bool:
     """A work of the actor's organisation is part of it."""
     return actor.organisation_id in scope.sellers
@@ -93,6 +98,7 @@ RIGHTS: Mapping[str, Mapping[str, Predicate]] = {
     "allocations.read": _row((("publisher_finance",), sold), (HOUSE, everyone)),
     "ledger.read": _row((HOUSE, everyone)),
     "jobs.read": _row(((*DEVELOPERS, *PUBLISHERS), own), (HOUSE, everyone)),
+    "jobs.cancel": _row(((*DEVELOPERS, *PUBLISHERS), own_asked), (("operator",), everyone)),
     "audit.read": _row((("developer", "developer_admin", *PUBLISHERS), own), (HOUSE, everyone)),
     "keys.write": _row(
         (("developer", *PUBLISHERS), own_mine), (("developer_admin",), own), (("operator",), everyone)

@@ -58,6 +58,8 @@ def present_job(row: Job) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+ASKED = frozenset({"clearing.decide", "intake.validate", "intake.commit"})
+"""Kinds that members ask for. All others follow from what happened, also when a member's act began it."""
 ENDED = frozenset({"done", "dead", "cancelled"})
 LONGEST_WAIT: Final = 20.0
 PAUSE: Final = 0.2
@@ -103,14 +105,15 @@ def latest(kind: str, subject: str) -> Job:
     return found
 
 
-def _find(name: str, actor: Actor) -> Job:
-    """A job of the actor's organisation, or one it asked for as a guest and still is."""
+def _find(name: str, actor: Actor) -> tuple[Job, Scope]:
+    """A job of the actor's organisation, or one it asked for as a guest and still is, as the matrix sees it."""
     rows = Job.objects.filter(livemode=actor.livemode)
     if actor.scope != "all":
         shelves = Catalogue.objects.filter(pk__in=permissions.guest_ids(actor, "catalogue.write", "catalogue"))
         as_guest = Q(actor=actor.name, organisation_id__in=shelves.values("organisation_id"))
         rows = rows.filter(Q(organisation_id=actor.organisation_id) | as_guest)
-    return by_id(rows, name)
+    found = by_id(rows, name)
+    return found, Scope(actor.organisation_id, facts=frozenset({"asked"} if found.kind in ASKED else ()))
 
 
 class Jobs(Door):
@@ -146,8 +149,8 @@ class JobDoor(Door):
     def get(self, request: Request, job: str) -> Response:
         """Status, progress, result or error; `Prefer: wait=20` answers when it ends, or after 20 s."""
         with unit(self.actor):
-            found = _find(job, self.actor)
-            permissions.check(self.actor, "jobs.read", Scope(self.actor.organisation_id))
+            found, scope = _find(job, self.actor)
+            permissions.check(self.actor, "jobs.read", scope)
         waited, found = awaited(self, found)
         return Response(present_job(found), headers=waited)
 
@@ -157,11 +160,11 @@ class JobCancellation(Door):
 
     @extend_schema(request=None, responses=JobOut, operation_id="jobs_cancel")
     def post(self, request: Request, job: str) -> Response:
-        """At once when it waits, at its next step when it runs; 409 when it has ended."""
+        """At once when it waits, at its next step when it runs; 409 when it has ended. Only what a member asked for."""
         at = self.now()
         with unit(self.actor):
-            found = _find(job, self.actor)
-            permissions.check(self.actor, "jobs.read", Scope(self.actor.organisation_id))
+            found, scope = _find(job, self.actor)
+            permissions.check(self.actor, "jobs.cancel", scope)
             jobs.cancel(job=found, actor=self.actor, at=at)
             found.refresh_from_db()
             return Response(present_job(found))

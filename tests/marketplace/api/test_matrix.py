@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts import countersign, identity
 from accounts.models import AuditRow
 from accounts.permissions import RIGHTS
-from accounts.unit import SYSTEM, system, unit
+from accounts.unit import SYSTEM, unit
 from licensing.clearing.models import Approval, Bundle, UseProfile
 from licensing.delivery import links
 from licensing.delivery import services as delivery
@@ -131,9 +131,7 @@ def each_side(people: dict[str, Person], at: datetime) -> dict[str, dict[str, st
         assert member.organisation is not None
         assert member.key is not None
         assert member.user is not None
-        job = jobs.enqueue(
-            kind="heartbeat", subject=side, actor=system(organisation_id=member.organisation.pk), at=at, dedupe_key=side
-        )
+        job = jobs.enqueue(kind="intake.validate", subject=side, actor=member.actor, at=at, dedupe_key=side)
         assert job is not None
         spare = casting.keyed(member.user, member.organisation)
         assert spare.key is not None

@@ -40,3 +40,21 @@ def test_nobody_waits_longer_than_the_limit_or_unasked(cast: Cast, monkeypatch: 
     assert (answer.json["status"], answer.headers["Preference-Applied"]) == ("ready", "wait=0")
     assert "Preference-Applied" not in cast.publisher.get(f"jobs/{job.name_id}").headers
     assert "Preference-Applied" not in cast.publisher.get(f"jobs/{job.name_id}", Prefer="wait=soon").headers
+
+
+def test_a_member_stops_what_members_ask_for_and_not_what_follows(cast: Cast) -> None:
+    made = {
+        kind: services.enqueue(kind=kind, subject="s", actor=cast.colleague.actor, at=AT, dedupe_key=kind)
+        for kind in ("intake.validate", "royalties.allocate")
+    }
+    asked, follows = made["intake.validate"], made["royalties.allocate"]
+    assert asked is not None
+    assert follows is not None
+    refused = cast.publisher.post(f"jobs/{follows.name_id}:cancel")
+    assert (refused.status, refused.code) == (403, "forbidden")
+    for person in (cast.auditor, cast.rival):
+        assert person.post(f"jobs/{asked.name_id}:cancel").status == 404
+    with unit(SYSTEM):
+        assert set(Job.objects.values_list("status", flat=True)) == {"ready"}
+    assert cast.publisher.post(f"jobs/{asked.name_id}:cancel").json["status"] == "cancelled"
+    assert cast.operator.post(f"jobs/{follows.name_id}:cancel").json["status"] == "cancelled"
