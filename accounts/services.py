@@ -144,6 +144,7 @@ def issue_key(
     """
     _check_maker(actor, scopes, livemode=livemode)
     with unit(actor):
+        _check_limits(actor, scopes, limits)
         if not _members(user.pk, organisation.pk).exists():
             raise Refused("not_member", f"{user.email} is not a member of {organisation.name}.")
         User.objects.select_for_update().get(pk=user.pk)
@@ -177,6 +178,21 @@ def _check_maker(actor: Actor, scopes: Sequence[str], *, livemode: bool) -> None
         reason = Reason("forbidden", "Sign in to make a key of the other mode.", "/livemode", str(livemode).lower(),
                         str(actor.livemode).lower())  # fmt: skip
         raise Refused("forbidden", "A key makes keys of its own mode only.", [reason])
+
+
+def _check_limits(actor: Actor, scopes: Sequence[str], limits: Limits) -> None:
+    if actor.key_id is None:
+        return
+    maker = ApiKey.objects.get(pk=actor.key_id)
+    buys = sorted({"orders.place", "*"} & set(scopes))
+    if maker.spend_cap_minor is not None and buys:  # a share of the cap would have to be taken off it
+        reason = Reason("forbidden", "Sign in to make a key that can buy.", "/scopes", ", ".join(buys), "other scopes")
+        raise Refused("forbidden", "A key with a spend cap makes none that can buy.", [reason])
+    outside = sorted(set(limits.addresses) - set(maker.addresses)) or ([] if limits.addresses else ["anywhere"])
+    if maker.addresses and outside:
+        reason = Reason("forbidden", "A key gives what it has.", "/addresses", ", ".join(outside),
+                        ", ".join(maker.addresses))  # fmt: skip
+        raise Refused("forbidden", "A key that is bound to addresses makes none for others.", [reason])
 
 
 def room_for(*, key_id: int | None, amount_minor: int, currency: str) -> bool:

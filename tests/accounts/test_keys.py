@@ -63,6 +63,27 @@ def test_a_key_makes_none_that_may_do_more(cast: Cast) -> None:
     assert narrow.post("keys", asked(cast.developer, scopes=["keys.write"])).status == 201
 
 
+def test_a_key_hands_its_cap_and_addresses_on(cast: Cast) -> None:
+    assert cast.developer.user is not None
+    capped = {"amount": 1_000, "currency": "usd"}
+    made = cast.admin.post("keys", asked(cast.developer, spend_cap=capped, addresses=["127.0.0.1"]))
+    assert made.status == 201
+    bound, before = Person(made.json["secret"]), keys()
+    assert bound.get("keys").status == 200
+    own = asked(cast.developer, addresses=["127.0.0.1"])
+    assert cast.developer.key is not None
+    assert cast.developer.post(f"keys/{cast.developer.key.name_id}:revoke").status == 200
+    for changes, pointer in (
+        ({"spend_cap": capped}, "/scopes"), ({"scopes": ["orders.place"]}, "/scopes"),
+        ({"scopes": ["clear"], "addresses": []}, "/addresses"),
+        ({"scopes": ["clear"], "addresses": ["127.0.0.1", "198.51.100.7"]}, "/addresses"),
+    ):  # fmt: skip
+        refused = bound.post("keys", own | changes)
+        assert (refused.status, refused.code, refused.pointers) == (403, "forbidden", {pointer: "forbidden"}), changes
+    assert keys() == before
+    assert bound.post("keys", own | {"scopes": ["clear"]}).status == 201
+
+
 def test_nobody_becomes_an_operator_in_a_house_of_their_own(cast: Cast) -> None:
     assert cast.admin.organisation is not None
     here = f"organisations/{cast.admin.organisation.name_id}/members"
