@@ -31,4 +31,7 @@ def advance(obj: Model, to: str, *, actor: Actor, at: datetime, **also: Any) -> 
     for field, value in {"status": to, **also}.items():
         setattr(obj, field, value)
     act = f"{table.name}.{to}"
-    audit.record(actor=actor, act=act, subject=name, at=at, before={"status": was}, after={"status": to})
+    audit.record(
+        actor=actor, act=act, subject=name, at=at, before={"status": was}, after={"status": to},
+        organisation_id=getattr(obj, "organisation_id", None),
+    )  # fmt: skip

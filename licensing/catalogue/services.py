@@ -131,6 +131,7 @@ def record_fact(
         audit.record(
             actor=actor, act="fact.recorded", subject=subject.name_id if subject else "", at=at,
             after={"kind": kind, "not_before": str(not_before), "not_after": str(not_after), "source": source},
+            organisation_id=subject.organisation_id if subject else None,
         )  # fmt: skip
     return fact
 

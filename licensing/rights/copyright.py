@@ -51,7 +51,10 @@ def complete(*, work: Work, evidence: str, actor: Actor, at: datetime) -> None:
         Work.objects.filter(pk=work.pk).update(contributors_complete=True, contributors_evidence=evidence)
         work.refresh_from_db()
         after = {"evidence": evidence}
-        audit.record(actor=actor, act="contributors.complete", subject=work.name_id, at=at, after=after)
+        audit.record(
+            actor=actor, act="contributors.complete", subject=work.name_id, at=at, after=after,
+            organisation_id=work.organisation_id,
+        )  # fmt: skip
         refresh(works=[work], at=at)
 
 

@@ -227,6 +227,14 @@ def test_a_claim_is_given_up_by_who_has_read_it(house: House, free: Claim) -> No
     assert done.headers["ETag"] == house.editor.get(here).headers["ETag"] != read.headers["ETag"]
 
 
+def test_what_the_house_verifies_stands_in_the_log_of_whose_claim_it_is(house: House, cast: Cast) -> None:
+    here = house.claim.name_id if house.claim else ""
+    done = cast.operator.post(f"claims/{here}:verify", {"evidence": "the contract"})
+    assert (done.status, done.json["status"]) == (200, "verified")
+    acts = {row["act"] for row in house.finance.get(f"audit?subject={here}").json["data"]}
+    assert acts >= {"claim.verified", "claim.evidence"}
+
+
 def test_a_licensee_reads_published_offers_of_all_and_private_ones_of_its_own(house: House, cast: Cast) -> None:
     assert house.of.terms is not None
     here = f"terms/{house.of.terms.name_id}"
