@@ -190,7 +190,6 @@ class Facts(Door):
         sent = self.body(FactBody)
         at = self.now()
         with unit(self.actor):
-            permissions.check(self.actor, "catalogue.write", Scope(self.actor.organisation_id))
             subject = _fact(sent, self.actor, at)
         body = {"object": "fact", "kind": sent["kind"], "subject": subject.name_id}
         return Response(body, status.HTTP_201_CREATED)
@@ -198,25 +197,22 @@ class Facts(Door):
 
 def _fact(sent: Mapping[str, Any], actor: Actor, at: datetime) -> Party | Work:
     if sent["work"]:
-        work = _own_work(sent["work"], actor)
+        work = refs.all_works([sent["work"]], actor=actor)[0]
+        permissions.check(actor, "catalogue.write", queries.scope_of(work))
         if sent["kind"] == "contributors_complete":
             copyright_facts.complete(work=work, evidence=sent["source"], actor=actor, at=at)
             return work
         copyright_facts.state_fact(**_interval(sent), work=work, actor=actor, at=at)
         return work
+    permissions.check(actor, "catalogue.write", Scope(actor.organisation_id))
     party = refs.party(str(sent["party"]), organisation_id=actor.tenant, actor=actor)
     credited = sent["contributor"]
     if credited:
-        work = _own_work(credited["work"], actor)
+        work = refs.all_works([credited["work"]], actor=actor)[0]
+        permissions.check(actor, "catalogue.write", Scope(work.organisation_id))
         copyright_facts.credit(work=work, sequence=credited["sequence"], party=party, actor=actor, at=at)
     copyright_facts.state_fact(**_interval(sent), party=party, actor=actor, at=at)
     return party
-
-
-def _own_work(ref: str, actor: Actor) -> Work:
-    work = refs.all_works([ref], actor=actor)[0]
-    permissions.check(actor, "catalogue.write", Scope(work.organisation_id))
-    return work
 
 
 def _interval(sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -167,6 +167,22 @@ def test_an_agent_follows_the_job_it_asked_for(cast: Cast) -> None:
     assert agent.get(f"jobs/{job.name_id}").status == 404
 
 
+def test_an_agent_states_facts_of_works_of_the_catalogue_only(cast: Cast) -> None:
+    of, agent = scenario.publisher(works=1), cast.rival
+    work, shelf = of.works[0], of.catalogue
+    facts = {"kind": "contributors_complete", "work": work.name_id, "source": "the title page"}
+    let_in(agent, another(shelf, "other"), "change_catalogue")
+    assert agent.post("facts", facts).status == 404
+    let_in(agent, shelf, "view_catalogue")
+    assert agent.post("facts", facts).status == 404
+    let_in(agent, shelf, "change_catalogue")
+    assert agent.post("facts", facts).status == 201
+    death = {"kind": "death", "party": of.parties[0].name_id, "not_before": "1900-01-01", "source": "s"}
+    assert agent.post("facts", death).status == 404
+    with unit(SYSTEM):
+        assert AuditRow.objects.get(act="contributors.complete").organisation_id == of.organisation.pk
+
+
 def test_what_nobody_can_be_given_is_refused(cast: Cast) -> None:
     of = scenario.publisher(works=1)
     for permission in ("delete_catalogue", "view_grant", "nonsense"):
