@@ -52,6 +52,14 @@ def catalogues(actor: Actor) -> QuerySet[Catalogue]:
     return rows.filter(single | Q(organisation_id__in=permissions.own_ids(actor, "catalogue.read")))
 
 
+def parties(actor: Actor) -> QuerySet[Party]:
+    """Parties of the actor's organisation and of those it is a guest of, or all of its mode for the house."""
+    rows = Party.objects.filter(livemode=actor.livemode)
+    if actor.scope == "all":
+        return rows
+    return rows.filter(organisation_id__in=permissions.own_ids(actor, "catalogue.read"))
+
+
 def find_catalogue(ref: str, *, actor: Actor) -> Catalogue:
     """One of `catalogues` by public id or slug. Raises Refused("not_found")."""
     chosen = Q(slug=ref)

@@ -27,7 +27,7 @@ from licensing.intake import content
 from licensing.rights import copyright as copyright_facts
 from marketplace.api import shapes
 from marketplace.api.doors import Door, Strict
-from marketplace.api.find import by_id, visible
+from marketplace.api.find import by_id
 from marketplace.api.parsers import Raw, spool
 
 LARGEST_ARCHIVE: Final = 512 << 20
@@ -77,8 +77,8 @@ class Parties(Door):
     def get(self, request: Request) -> Response:
         """Newest first."""
         with unit(self.actor):
-            permissions.check(self.actor, "catalogue.read", Scope(self.actor.organisation_id))
-            return self.listed(visible(Party.objects.all(), self.actor), present_party)
+            permissions.check(self.actor, "catalogue.read", permissions.listing(self.actor, "organisation"))
+            return self.listed(queries.parties(self.actor), present_party)
 
     @extend_schema(request=PartyBody, responses={201: PartyOut}, operation_id="parties_create")
     def post(self, request: Request) -> Response:

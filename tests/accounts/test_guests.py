@@ -183,6 +183,14 @@ def test_an_agent_states_facts_of_works_of_the_catalogue_only(cast: Cast) -> Non
         assert AuditRow.objects.get(act="contributors.complete").organisation_id == of.organisation.pk
 
 
+def test_a_guest_of_an_organisation_sees_its_parties(cast: Cast) -> None:
+    of, outside = scenario.publisher(works=1), cast.stranger
+    assert outside.get("parties").status == 404
+    let_in(outside, of.organisation, "view_organisation")
+    assert set(ids(outside, "parties")) == {party.name_id for party in of.parties}
+    assert ids(cast.rival, "parties") == []
+
+
 def test_what_nobody_can_be_given_is_refused(cast: Cast) -> None:
     of = scenario.publisher(works=1)
     for permission in ("delete_catalogue", "view_grant", "nonsense"):
