@@ -28,8 +28,11 @@ Do = Callable[[Mapping[str, Any], Actor, datetime], Named]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a proposal of one kind does when it is agreed to: `right` is what the second person needs."""
+    """What a proposal of one kind does when it is agreed to. `proposing` is the right to ask for it and to take that
+    back, `right` is what the second person needs.
+    """
 
+    proposing: str
     right: str
     do: Do
 
@@ -94,6 +97,14 @@ def alone(
         countersign.use(right=name, subject=subject, payload=payload, actor=actor, at=at)
 
 
+def _act(found: Countersign) -> Act:
+    """What a proposal is about. Raises Refused("not_found") for an act no door offers."""
+    act = ACTS.get(found.right)
+    if act is None:
+        raise Refused("not_found", "This proposal is not decided here.")
+    return act
+
+
 def _rows(actor: Actor) -> QuerySet[Countersign]:
     return visible(Countersign.objects.select_related("proposer", "approver"), actor)
 
@@ -139,9 +150,7 @@ class ProposalApproval(Door):
         with unit(self.actor):
             found = by_id(_rows(self.actor).select_for_update(of=("self",)), proposal)
             permissions.check(self.actor, "proposals.decide", Scope(found.organisation_id))
-            act = ACTS.get(found.right)
-            if act is None:
-                raise Refused("not_found", "This proposal is not decided here.")
+            act = _act(found)
             permissions.check(self.actor, act.right, Scope(found.organisation_id))
             countersign.approve(proposal=found, actor=self.actor, at=at)
             made = act.do(found.payload, self.actor, at)
@@ -163,9 +172,8 @@ class ProposalRejection(Door):
         at = self.now()
         with unit(self.actor):
             found = by_id(_rows(self.actor), proposal)
-            if found.proposer_id != self.actor.user_id:
-                permissions.check(self.actor, "proposals.decide", Scope(found.organisation_id))
-            else:
-                permissions.check(self.actor, "terms.propose", Scope(found.organisation_id))
+            mine = found.proposer_id == self.actor.user_id
+            right = _act(found).proposing if mine else "proposals.decide"
+            permissions.check(self.actor, right, Scope(found.organisation_id))
             countersign.reject(proposal=found, actor=self.actor, at=at)
             return Response(present_proposal(found))

@@ -218,7 +218,7 @@ def _alone(act: str, organisation: Organisation, raw: Mapping[str, Any], actor: 
     proposals.alone(act, right="claims.write", subject=organisation.name_id, payload=raw, actor=actor, at=at)
 
 
-proposals.ACTS["claims.write"] = proposals.Act("claims.write", _declare)
+proposals.ACTS["claims.write"] = proposals.Act("claims.propose", "claims.write", _declare)
 
 
 class ReservationBody(Strict):
@@ -289,7 +289,7 @@ def _reserve(raw: Mapping[str, Any], actor: Actor, at: datetime) -> Reservation:
     return made
 
 
-proposals.ACTS["reservations.write"] = proposals.Act("claims.write", _reserve)
+proposals.ACTS["reservations.write"] = proposals.Act("claims.propose", "claims.write", _reserve)
 
 
 class LicenceBody(Strict):
@@ -343,4 +343,4 @@ def _assert_licence(raw: Mapping[str, Any], actor: Actor, at: datetime) -> OpenL
     return made
 
 
-proposals.ACTS["licences.write"] = proposals.Act("claims.write", _assert_licence)
+proposals.ACTS["licences.write"] = proposals.Act("claims.propose", "claims.write", _assert_licence)

@@ -124,4 +124,4 @@ def _set_split(raw: Mapping[str, Any], actor: Actor, at: datetime) -> SplitVersi
     return splits.set_split(**_split(raw, actor), actor=actor, at=at)
 
 
-proposals.ACTS["splits.write"] = proposals.Act("splits.write", _set_split)
+proposals.ACTS["splits.write"] = proposals.Act("splits.propose", "splits.write", _set_split)

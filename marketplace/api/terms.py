@@ -134,7 +134,7 @@ def _publish(raw: Mapping[str, Any], actor: Actor, at: datetime) -> Terms:
     return found
 
 
-proposals.ACTS["terms.publish"] = proposals.Act("terms.publish", _publish)
+proposals.ACTS["terms.publish"] = proposals.Act("terms.propose", "terms.publish", _publish)
 
 
 class TermsPublication(Door):

@@ -150,6 +150,16 @@ def test_a_rehearsal_in_test_mode_does_not_meet_the_proposal_of_the_live_mode(ho
     assert first.json["id"] != second.json["id"]
 
 
+def test_a_proposer_takes_back_with_the_right_it_proposed_with(house: House) -> None:
+    assert house.editor.user is not None
+    scopes = ("claims.propose", "rights.read")
+    narrow = casting.keyed(house.editor.user, house.of.organisation, scopes=scopes)
+    sent = {"kind": "reserve", "level": "catalogue", "target": "shelf", "actions": ["train"], "territories": ["DE"]}
+    proposed = narrow.post("reservations", sent)
+    assert proposed.status == 202
+    assert narrow.post(f"proposals/{proposed.json['id']}:reject").json["status"] == "rejected"
+
+
 def test_an_offer_is_in_force_when_finance_agrees(house: House) -> None:
     made = house.editor.post("terms", {"key": "new", "body": scenario.TERMS})
     assert (made.status, made.json["status"]) == (201, "draft")
