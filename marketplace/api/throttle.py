@@ -67,7 +67,9 @@ def check(counted: Count | None) -> None:
     if counted is not None and counted.left < 0:
         seen = f"more than {counted.limit} in {WINDOW} s"
         reason = Reason("throttled", "Wait for the next window.", "", seen, f"{counted.limit} in {WINDOW} s")
-        raise Refused("throttled", f"Too many requests; the window ends in {counted.seconds} s.", [reason])
+        raise Refused(
+            "throttled", f"Too many requests; the window ends in {counted.seconds} s.", [reason], retryable=True
+        )
 
 
 def caller(request: Request, name: str) -> str:

@@ -38,7 +38,7 @@ def test_the_headers_say_what_is_left_and_when_it_ends(settings: Settings, cast:
     assert first.headers["RateLimit"].startswith('"read";r=1;t=')
     assert cast.publisher.get("parties").status == 200
     refused = cast.publisher.get("parties")
-    assert (refused.status, refused.code) == (429, "throttled")
+    assert (refused.status, refused.code, refused.json["retryable"]) == (429, "throttled", True)
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert cast.publisher.post("parties", {}).status == 400  # writes are counted apart
     assert cast.colleague.get("parties").status == 200  # and others are not held up
