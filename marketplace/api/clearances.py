@@ -69,6 +69,7 @@ class Clearances(Door):
     """GET: the caller's clearances. POST: clear, at once or by a job."""
 
     paged = True
+    waits = True
 
     @extend_schema(responses=shapes.listing(ClearanceOut), operation_id="clearances_list")
     def get(self, request: Request) -> Response:
@@ -79,9 +80,8 @@ class Clearances(Door):
             return self.listed(rows, present_clearance)
 
     @extend_schema(
-        request=ClearanceBody, responses={201: ClearanceOut, 202: jobs.JobOut}, operation_id="clearances_create",
-        parameters=[OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="wait=20: seconds")],
-    )  # fmt: skip
+        request=ClearanceBody, responses={201: ClearanceOut, 202: jobs.JobOut}, operation_id="clearances_create"
+    )
     def post(self, request: Request) -> Response:
         """Decide. A refused work is an answer, not an error. From 1,000 works on a job does it: 202, its subject is the
         clearance; with `Prefer: wait=20` the answer is 201 when it is done by then.
