@@ -49,12 +49,12 @@ class JobOut(shapes.Object):
 
 
 def present_job(row: Job) -> Mapping[str, Any]:
-    """The public form of a job; an error is said in full to operators only, elsewhere by its first line."""
-    first = row.last_error.strip().splitlines()[-1:] or [""]
+    """The public form of a job; of an error its last line."""
+    last = row.last_error.strip().splitlines()[-1:] or [""]
     return shapes.thing(row, "job") | {
         "kind": row.kind, "subject": row.subject, "status": row.status, "attempts": row.attempts,
         "progress": {"done": row.progress_done, "total": row.progress_total, "unit": row.progress_unit},
-        "result": row.result, "error": first[0][:300] or None, "finished_at": shapes.moment(row.finished_at),
+        "result": row.result, "error": last[0][:300] or None, "finished_at": shapes.moment(row.finished_at),
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def target_of(level: str, named: Any, actor: Actor) -> Target:
     if level == "list":
         return Target("list", works=refs.all_works(named, actor=actor))
     if level == "party":
-        return Target("party", party=refs.party(named, organisation_id=actor.tenant or 0, actor=actor))
+        return Target("party", party=refs.party(named, organisation_id=actor.tenant, actor=actor))
     if level == "work":
         return Target("work", work=refs.all_works([str(named)], actor=actor)[0])
     if level == "imprint":
