@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 
 from accounts import countersign, identity
-from accounts.models import AuditRow
+from accounts.models import AuditRow, IdempotencyRecord
 from accounts.permissions import RIGHTS
 from accounts.unit import SYSTEM, unit
 from licensing.clearing.models import Approval, Bundle, UseProfile
@@ -197,8 +197,8 @@ def status(world: World, row: matrix.Row, name: str, *, missing: bool = False) -
     return ask(world, row, name, missing=missing)[0]
 
 
-def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> tuple[int, int]:
-    """Ask, and take back whatever the answer changed: (status, audit rows written)."""
+def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> tuple[int, int, bool]:
+    """Ask, and take back whatever the answer changed: (status, audit rows written, kept for replays by anybody)."""
     person = world.people[name]
     body = world.bodies.get(row.route)
     if row.route == "keys" and person.organisation is not None and person.user is not None:
@@ -222,8 +222,9 @@ def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> t
         answer = person.send(row.method, path, b"abc" if row.method == "PUT" else body, headers=headers)
         with unit(SYSTEM):
             written = AuditRow.objects.count() - before
+            open_to_all = IdempotencyRecord.objects.filter(rights=[]).exists()
         transaction.set_rollback(True)
-    return answer.status, written
+    return answer.status, written, open_to_all
 
 
 def test_every_route_and_method_has_exactly_one_row() -> None:
@@ -284,17 +285,20 @@ NOTHING_NEW = {
 }  # fmt: skip
 
 
-def test_every_write_that_succeeds_leaves_an_audit_row(cast: Cast) -> None:
+def test_every_write_that_succeeds_leaves_an_audit_row_and_is_kept_with_its_rights(cast: Cast) -> None:
     world = build(cast)
-    silent, loud = [], set()
+    silent, unguarded, loud = [], [], set()
     for row in matrix.rows():
         if row.method == "GET" or row.route in READ_BY_POST | NOTHING_NEW:
             continue
         for name in row.who:
-            answered, written = ask(world, row, name)
+            answered, written, open_to_all = ask(world, row, name)
             if 200 <= answered < 300:
                 loud.add(row.route)
                 if not written:
                     silent.append((row.method, row.route, name, answered))
+                if open_to_all:
+                    unguarded.append((row.method, row.route, name, answered))
     assert silent == [], "\n".join(map(str, silent))
+    assert unguarded == [], "\n".join(map(str, unguarded))
     assert len(loud) > 15, sorted(loud)
