@@ -89,6 +89,7 @@ def _private_offer(approval: Approval, price_minor: int | None, at: datetime) ->
     source = approval.version
     assert source is not None, "asked by version: ASK writes none without"
     until = at.date() + timedelta(days=PRIVATE_DAYS)
+    use = approval.clearance.use.body
     body = {
         **source.body,
         **_asked(approval.clearance, source),
@@ -100,8 +101,10 @@ def _private_offer(approval: Approval, price_minor: int | None, at: datetime) ->
     if price_minor is not None:
         body["price"] = {"rules": [{"kind": "flat", "amount_micro": price_minor * MICRO}]}
     columns = offers.read_body(body)
-    if _began(approval.clearance) < approval.clearance.at.date():
-        columns["approval"] = "released"  # never to be stated in a body: only an answer releases the past
+    if date.fromisoformat(use["training_window"]["from"]) < approval.clearance.at.date():
+        # Never to be stated in an offer: only an answer releases the past, and only the days it was asked about.
+        columns["approval"] = "released"
+        body["training_window"] = use["training_window"]
     terms = Terms.objects.create(
         public_id=fresh(at), created_at=at, organisation_id=approval.organisation_id, livemode=approval.livemode,
         own_key=f"approval:{approval.name_id}", status="published",
@@ -134,7 +137,3 @@ def _asked(clearance: Clearance, source: TermsVersion) -> dict[str, Any]:
         "commercial": asked.commercial,
         "exclusive": asked.exclusive,
     }
-
-
-def _began(clearance: Clearance) -> date:
-    return date.fromisoformat(clearance.use.body["training_window"]["from"])

@@ -296,7 +296,7 @@ def _manual(offers: Iterable[f.Offer]) -> int:
     """Bit 0: somebody must approve; bit 1: an offer not made to the licensee by name; bit 2: no release of the past."""
     bits = 0
     for offer in offers:
-        bits |= int(offer.manual) | (offer.audience != "named") << 1 | (not offer.released) << 2
+        bits |= int(offer.manual) | (offer.audience != "named") << 1 | (offer.released is None) << 2
     return bits
 
 

@@ -67,6 +67,12 @@ SELECT c.no, i.kind, i.licensor, i.parent, i.ppm, i.actions & %(actions)s, ({_CL
 FROM clr_item_class c JOIN licensing_rightsitem i ON i.id = c.sample
 """
 
+# Whether the days that an answer about the past names hold the whole window. Only such an answer names them, in its
+# body: read only there, and in place, since a subquery about each offer would keep the workers out.
+_RELEASED = """CASE WHEN v.approval <> 'released' THEN true ELSE coalesce(
+      (v.body #>> '{training_window,from}')::date <= %(start)s::date
+      AND (v.body #>> '{training_window,until}')::date >= %(end)s::date, false) END"""
+
 # The key is text, not a hash: shorter than its digest for most offers, and nothing can collide.
 # Joined as written: the offers asked for are far more than the planner thinks, and workers shall write their keys.
 OFFERS = f"""
@@ -74,7 +80,8 @@ SET LOCAL join_collapse_limit = 1;
 CREATE TEMP TABLE clr_offer_key ON COMMIT DROP AS
 SELECT v.id, concat_ws('|', t.organisation_id, v.actions & %(actions)s, {_SHORT.format("v.territories")},
   v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, (v.offer @> %(today)s::date)::int
-    | ((v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false))::int << 1)
+    | (((v.training_days IS NULL OR coalesce(v.training_days >= %(window_days)s::int, false))
+      AND {_RELEASED})::int << 1)
     | ((v.retention_days IS NULL OR coalesce(v.retention_days >= %(retention_days)s::int, false))::int << 2)
     | ((coalesce(v.audience_organisation_id = %(licensee_id)s, false))::int << 3) | (v.commercial::int << 4)
     | (v.exclusive::int << 5) | ((v.approval = 'manual')::int << 6)

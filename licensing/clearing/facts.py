@@ -135,7 +135,7 @@ class Price:
 class Offer:
     """A terms version. `key` orders equal offers: the id of the version; None of days is without limit.
 
-    `released`: the holder's yes to a use that began in the past.
+    `released`: the days that the holder said yes to for a use begun in the past; the offer is good for no other days.
     """
 
     key: int
@@ -158,7 +158,7 @@ class Offer:
     manual: bool
     currency: str
     price: Price
-    released: bool = False
+    released: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

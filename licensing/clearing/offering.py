@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from licensing.clearing.boxes import BEGINNING, END, day
 from licensing.clearing.facts import Offer, Price
 from licensing.rights.models import TermsVersion
@@ -38,8 +40,18 @@ def of_version(version: TermsVersion) -> Offer:
         manual=version.approval == "manual",
         currency=version.currency,
         price=price_of(version.price),
-        released=version.approval == "released",
+        released=_released(version),
     )
+
+
+def _released(version: TermsVersion) -> tuple[int, int] | None:
+    """The days an answer about the past names; none of them where it names none."""
+    if version.approval != "released":
+        return None
+    window = version.body.get("training_window")
+    if window is None:
+        return BEGINNING, BEGINNING
+    return date.fromisoformat(window["from"]).toordinal(), date.fromisoformat(window["until"]).toordinal()
 
 
 def price_of(body: dict[str, object] | None) -> Price:

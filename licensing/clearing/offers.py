@@ -35,7 +35,7 @@ def nearest(blockers: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _limits(offer: Offer, use: Use, today: int) -> list[tuple[str, bool]]:
     return [
-        ("period_not_offered", not offer.start <= today < offer.end or _short(offer.training_days, use.window_days)),
+        ("period_not_offered", not offer.start <= today < offer.end or _beyond(offer, use)),
         ("retention_not_offered", _short(offer.retention_days, use.retention_days)),
         ("survival_not_offered", offer.survival not in ("perpetual", use.survival)),
         ("model_kind_not_offered", use.model_kind & ~offer.model_kinds != 0),
@@ -50,6 +50,12 @@ def _limits(offer: Offer, use: Use, today: int) -> list[tuple[str, bool]]:
 def _short(offered: int | None, wanted: int | None) -> bool:
     """Whether fewer days are offered than wanted; None is without limit, on both sides."""
     return offered is not None and (wanted is None or offered < wanted)
+
+
+def _beyond(offer: Offer, use: Use) -> bool:
+    """Whether the window of a use is longer than offered, or has days that a release of the past does not name."""
+    start, end = offer.released or (use.box.start, use.box.end)
+    return _short(offer.training_days, use.window_days) or not start <= use.box.start <= use.box.end <= end
 
 
 def _for(offer: Offer, use: Use) -> bool:

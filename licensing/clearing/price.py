@@ -82,7 +82,7 @@ def choose(needs: Sequence[Need], offers: Sequence[Offer], measures: Mapping[str
 
 def _rank(offer: Offer, price: int) -> tuple[bool, bool, int, int, int]:
     """The holder's answer to an approval goes first, one about the past before others, then an offer by name."""
-    return not offer.released, offer.audience != "named", price, len(offer.conditions), offer.key
+    return offer.released is None, offer.audience != "named", price, len(offer.conditions), offer.key
 
 
 def _total(

@@ -128,7 +128,7 @@ def _allowed(facts: WorkFacts, found: Fit, choice: Choice, notes: tuple[str, ...
     approvals = []
     if any(offers[pick].manual for pick in choice.picks):
         approvals.append("approval_required")
-    if found.past and any(not offers[pick].released for pick in choice.picks):
+    if found.past and any(offers[pick].released is None for pick in choice.picks):
         approvals.append("past_use")
     pairs = {
         (need.root, need.share, offers[pick].key) for need, pick in zip(found.needs, choice.picks, strict=True)

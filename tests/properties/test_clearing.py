@@ -37,6 +37,7 @@ offers = st.builds(
     survival=st.just("perpetual"), audience=st.just("any"), audience_organisation=st.none(), commercial=st.just(True),
     distribution=st.just(frozenset()), exclusive=st.booleans(), conditions=st.sampled_from([(), ("attribution",)]),
     manual=st.sampled_from([False, False, True]), currency=st.just("usd"), price=prices,
+    released=st.sampled_from([None, None, None, (TODAY - 9, TODAY + 100), (TODAY - 9, TODAY + 99)]),
 )  # fmt: skip
 
 

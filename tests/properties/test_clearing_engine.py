@@ -16,16 +16,21 @@ from licensing.rights.models import WorkClear
 from tests.support import rights_world as made
 
 SEEN: Counter[str] = Counter()
+# A use that began five days ago, and that most offers allow otherwise.
+PAST = {
+    "territories": ["DE"], "actions": ["train"], "outputs": ["product"], "exclusive": False, "commercial": False,
+    "min_assurance": "asserted", "declines": [], "delivery": "licence_only", "exclusions": {}, "max_price_minor": None,
+}  # fmt: skip
 
 
-def check(seed: int) -> None:
+def check(seed: int, *, past: bool = False) -> None:
     """Draw rights and a use, decide both ways, compare every work; then rebuild the projection.
 
     Every second world is treated as a big bundle: other plans, and all sets instead of those asked for.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(engine_sql, "BIG", -1 if seed % 2 else engine_sql.BIG)
-        _check(seed)
+        _check(seed, past)
 
 
 def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> None:
@@ -50,9 +55,10 @@ def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> N
         cursor.execute("SET LOCAL debug_parallel_query = off")
 
 
-def _check(seed: int) -> None:
-    world = made.build(seed)
-    profile = profiles.complete(made.body(world.rng), made.AT)
+def _check(seed: int, past: bool) -> None:
+    world = made.build(seed, past=past)
+    more = PAST | made.window(-5, world.rng.choice([85, 361])) if past else {}
+    profile = profiles.complete(made.body(world.rng) | more, made.AT)
     use, bundle = made.use_and_bundle(world, profile)
     asked = profiles.read(
         profile, currency="usd", licensee=use.organisation.name_id, licensee_id=use.organisation_id
@@ -104,3 +110,14 @@ def test_random_rights_reach_every_outcome_and_route() -> None:
     assert {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"} <= set(
         SEEN
     )
+
+
+@pytest.mark.django_db
+def test_the_engine_lets_only_those_days_of_the_past_go() -> None:
+    """Answers about the past, of which some hold the window of the use and some do not."""
+    SEEN.clear()
+    for seed in range(40):
+        with unit(made.ACTOR), transaction.atomic():
+            check(seed, past=True)
+            transaction.set_rollback(True)
+    assert min(SEEN["clearedterms"], SEEN["needs_approvalterms"]) > 5, SEEN

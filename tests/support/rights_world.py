@@ -32,6 +32,7 @@ class World:
 
     rng: random.Random
     calm: bool = False  # rights as they mostly are: one owner, offers that fit
+    past: random.Random | None = None  # dice of a world in which the licensee was mostly told about the past
     organisations: list[Organisation] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     claims: list[r.Claim] = field(default_factory=list)
@@ -74,10 +75,18 @@ def named() -> dict[str, Any]:
     return {"public_id": fresh(AT), "created_at": AT}
 
 
-def build(seed: int, *, works: int = 6, loud: float = 1.0) -> World:
-    """Draw a world; `loud` scales how much gets in the way."""
+def window(begins: int, ends: int) -> dict[str, dict[str, str]]:
+    """The training window of a use or an answer, in days from today."""
+    return {"training_window": {
+        "from": (TODAY + timedelta(days=begins)).isoformat(), "until": (TODAY + timedelta(days=ends)).isoformat(),
+    }}  # fmt: skip
+
+
+def build(seed: int, *, works: int = 6, loud: float = 1.0, past: bool = False) -> World:
+    """Draw a world; `loud` scales how much gets in the way; `past`: most offers answer the licensee about the past."""
     rng = random.Random(seed)  # noqa: S311 -- a test's dice, not a secret
-    world = World(rng, calm=rng.random() < 0.7)
+    world = World(rng, calm=past or rng.random() < 0.7)
+    world.past = random.Random(seed) if past else None  # noqa: S311 -- as above
     loud = 0.4 if world.calm else loud
     _owners(world)
     _works(world, works)
@@ -178,7 +187,7 @@ def _terms(world: World) -> None:
         if rng.random() < 0.05:
             price = None
         loose = rng.random() < (0.9 if world.calm else 0.6)
-        r.TermsVersion.objects.create(
+        version = r.TermsVersion(
             terms=terms, number=number, title="t", actions=2047 if loose else rng.choice(ACTIONS),
             territories=territories.WORLD if loose else rng.choice(PLACES), model_kinds=rng.choice([31, 31, 1]),
             outputs=rng.choice([7, 7, 2]), offer=DateRange(None, None) if loose else world.period(),
@@ -195,7 +204,18 @@ def _terms(world: World) -> None:
             currency=rng.choice(["usd"] * 7 + ["eur"]),
             body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
         )  # fmt: skip
+        if world.past:
+            _answer(world, version, world.past)
+        version.save()
     _assign(world, owner, terms)
+
+
+def _answer(world: World, version: r.TermsVersion, dice: random.Random) -> None:
+    """Make an offer an answer about the past, to the licensee or to another, mostly."""
+    version.approval = dice.choice(["released"] * 3 + ["auto", "manual"])
+    version.body |= window(dice.choice((-400, -6, -5, -4, 0)), dice.choice((84, 85, 86, 360, 361, 400)))
+    version.audience = "named"
+    version.audience_organisation = world.organisations[dice.choice((3, 3, 3, 1))]
 
 
 def _assign(world: World, owner: Organisation, terms: r.Terms) -> None:
@@ -276,13 +296,11 @@ def _relation(world: World) -> None:
 
 def body(rng: random.Random) -> dict[str, Any]:
     """A random use profile."""
-    start = TODAY + timedelta(days=rng.choice([-5, 0, 1, 60]))
+    start = rng.choice([-5, 0, 1, 60])
     return {
         "actions": rng.choice([["train"], ["fine_tune"], ["train_generative"], ["mine", "ground"]]),
         "territories": rng.choice([["US"], ["EU"], ["DE"], ["WORLD"], ["US", "DE"]]),
-        "training_window": {
-            "from": start.isoformat(), "until": (start + timedelta(days=rng.choice([90, 366]))).isoformat(),
-        },
+        **window(start, start + rng.choice([90, 366])),
         "copy_retention_days": rng.choice([90, 400, None]), "model_survival": rng.choice(["perpetual", "until_end"]),
         "outputs": rng.choice([["internal"], ["product"], ["product"]]), "distribution": rng.choice([[], ["api"]]),
         "commercial": rng.random() < 0.7, "research": rng.random() < 0.4, "exclusive": rng.random() < 0.1,

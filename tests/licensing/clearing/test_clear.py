@@ -220,6 +220,25 @@ def test_only_an_answer_about_the_past_releases_it() -> None:
     assert clear(world, **window).counts["cleared"] == 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"from": "2025-12-31", "until": "2026-12-31"},
+        {"from": "2020-01-01", "until": "2020-12-30"},
+        {"from": "2026-06-01", "until": "2027-05-31"},
+    ],
+)
+def test_a_released_past_is_no_other_past(other: dict[str, str]) -> None:
+    world = shelf()
+    window = {"training_window": {"from": "2026-01-01", "until": "2026-12-31"}, "past_use": True}
+    answered(world, clear(world, **window))
+    assert clear(world, **window).counts == {"cleared": 1, "needs_approval": 1, "refused": 0}
+    inside = window | {"training_window": {"from": "2026-02-01", "until": "2026-12-01"}}
+    assert clear(world, **inside).counts["cleared"] == 1
+    again = clear(world, **window | {"training_window": other})
+    assert (again.counts["cleared"], again.reasons) == (0, {"past_use": 2})
+
+
 def test_a_large_clearance_is_decided_by_its_job_once() -> None:
     world = shelf()
     licensee = world.organisations[3]

@@ -93,7 +93,8 @@ def test_an_offer_by_hand_and_use_in_the_past_need_approval() -> None:
     assert decided(by_hand, past).reasons == ("approval_required", "past_use")
     named = replace(OFFER, audience="named", audience_organisation=9)
     assert decided(replace(RIGHTS, offers=(named,)), past).reasons == ("past_use",)
-    assert decided(replace(RIGHTS, offers=(replace(named, released=True),)), past).outcome == "cleared"
+    answer = replace(named, released=(past.box.start, past.box.end))
+    assert decided(replace(RIGHTS, offers=(answer,)), past).outcome == "cleared"
 
 
 def test_a_translation_clears_only_with_its_original() -> None:

@@ -258,9 +258,22 @@ class TestThePast:
         offer = replace(OFFER, audience=audience[0], audience_organisation=audience[1])
         assert answer(rights(root(), offers=(offer,)), self.past) == ("needs_approval", "past_use")
 
-    def test_the_holders_answer_does(self) -> None:
-        offer = replace(OFFER, audience="named", audience_organisation=9, released=True)
-        assert answer(rights(root(), offers=(offer,)), self.past) == ("cleared",)
+    @pytest.mark.parametrize(
+        ("begins", "ends", "found"),
+        [
+            (-1, 0, ("cleared",)),
+            (-1, 5, ("cleared",)),
+            (0, 0, ("refused", "period_not_offered")),
+            (-1, -1, ("refused", "period_not_offered")),
+            (-400, -300, ("refused", "period_not_offered")),
+        ],
+    )
+    def test_the_holders_answer_does_for_the_days_he_was_asked_about(
+        self, begins: int, ends: int, found: tuple[str, ...]
+    ) -> None:
+        days = (TODAY + begins, USE.box.end + ends)
+        offer = replace(OFFER, audience="named", audience_organisation=9, released=days)
+        assert answer(rights(root(), offers=(offer,)), self.past) == found
 
 
 def test_a_price_above_what_anybody_pays_is_no_bargain() -> None:
