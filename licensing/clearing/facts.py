@@ -73,6 +73,11 @@ class Withhold:
     box: Box
     by_author: bool = False
 
+    @property
+    def code(self) -> str:
+        """The blocker it is."""
+        return "withheld_by_author" if self.by_author else "withheld"
+
 
 @dataclass(frozen=True, slots=True)
 class Encumbrance:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from licensing.clearing import control, offers, routes, rules
+from licensing.clearing import control, routes, rules
 from licensing.clearing.boxes import Box, common, regions
 from licensing.clearing.facts import GATES, UNDERLYING, Rights, Use, WorkFacts
 
@@ -43,7 +43,7 @@ def of(facts: WorkFacts, use: Use, at: datetime, rows: Rows) -> list[Premise]:
         found += _licences(facts.rights, region, use, over, rows)
         found += _forbidden(facts.rights, region, use, at, rows["withhold"])
         found += _claims(facts.rights, region, terms, use, over, rows)
-        found += _offers(facts.rights, region, terms, rows)
+        found += _offers(region, terms, rows["offer"])
     return found
 
 
@@ -72,8 +72,7 @@ def _licences(
 def _forbidden(rights: Rights, region: Box, use: Use, at: datetime, rows: Sequence[str]) -> Iterator[Premise]:
     """Which licence of whom is in the way stays with the holder: encumbrances have no row here."""
     for withhold, row in zip(rights.withholds, rows, strict=True):
-        code = "withheld_by_author" if withhold.by_author else "withheld"
-        yield Premise("terms", code, common(withhold.box, region) is None, row, (), region)
+        yield Premise("terms", withhold.code, common(withhold.box, region) is None, row, (), region)
     for one in rights.encumbrances:
         free = common(one.box, region) is None or not routes.binds(one, use, at)
         yield Premise("terms", "exclusive_elsewhere", free, "", (), region)
@@ -98,7 +97,7 @@ def _names(rows: Rows, places: Mapping[int, bool]) -> Iterator[str]:
     return (rows["claim"][place] for place in places if place >= 0)
 
 
-def _offers(rights: Rights, region: Box, terms: routes.Terms, rows: Rows) -> Iterator[Premise]:
-    for place, offer in enumerate(rights.offers):
-        against = tuple(sorted({*terms.general[place], *offers.against_cells(offer, region)}))
-        yield Premise("terms", "offer", not against, rows["offer"][place], against, region)
+def _offers(region: Box, terms: routes.Terms, rows: Sequence[str]) -> Iterator[Premise]:
+    for place, row in enumerate(rows):
+        against = terms.against(place, region)
+        yield Premise("terms", "offer", not against, row, against, region)

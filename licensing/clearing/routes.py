@@ -161,11 +161,7 @@ class Terms:
         return Route((), found.options, frozenset(notes))
 
     def _forbidden(self, region: Box, at: datetime) -> tuple[str, ...]:
-        found = {
-            "withheld_by_author" if withhold.by_author else "withheld"
-            for withhold in self.rights.withholds
-            if common(withhold.box, region)
-        }
+        found = {withhold.code for withhold in self.rights.withholds if common(withhold.box, region)}
         if any(binds(one, self.use, at) and common(one.box, region) for one in self.rights.encumbrances):
             found.add("exclusive_elsewhere")
         return tuple(sorted(found))
@@ -230,9 +226,13 @@ class Terms:
 
     def _offers_of(self, licensor: int, region: Box) -> list[tuple[int, tuple[str, ...]]]:
         return [
-            (place, tuple(sorted({*self.general[place], *offers.against_cells(offer, region)})))
+            (place, self.against(place, region))
             for place, offer in enumerate(self.rights.offers)
             if offer.licensor == licensor
         ]
+
+    def against(self, place: int, region: Box) -> tuple[str, ...]:
+        """What stands against the offer at a place in a region."""
+        return tuple(sorted({*self.general[place], *offers.against_cells(self.rights.offers[place], region)}))
 
 
