@@ -112,7 +112,9 @@ class _Reader:
             | {claim.holder_id for claim in self.claims.get(work, ())}
             for work in self.works
         }
-        rows = Reservation.objects.filter(scope.q() | Q(level="party"), status="active").select_related("party")
+        everybody = {party for members in parties.values() for party in members}
+        stated = scope.q() | Q(level="party", party__in=everybody)
+        rows = Reservation.objects.filter(stated, status="active").select_related("party")
         found = _per_work([row for row in rows if row.level != "party"], self.works.values())
         for row in rows:
             for work, members in parties.items() if row.level == "party" else ():
