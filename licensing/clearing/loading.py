@@ -18,6 +18,7 @@ from licensing.clearing import offering
 from licensing.clearing.boxes import BEGINNING, END, Box, day
 from licensing.kernel.territories import WORLD
 from licensing.rights.models import (
+    LIVE,
     Claim,
     ClaimWork,
     Conflict,
@@ -30,7 +31,6 @@ from licensing.rights.models import (
 )  # fmt: skip
 
 EVERY_ACTION = 2**31 - 1
-LIVE = ("asserted", "verified", "contested")
 DERIVED_FROM = ("translation_of", "adaptation_of", "edition_of")
 LEVELS = {"catalogue": 1, "imprint": 2, "work": 3}
 

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from licensing.kernel import money
 
-KINDS: Final = {
-    "flat": None, "per_1000_tokens": "tokens", "per_1000_words": "words", "per_1000_characters": "characters",
-    "per_minute": "seconds", "per_image": None, "free": None,
-}  # fmt: skip
+KINDS: Final = (
+    "flat", "per_1000_tokens", "per_1000_words", "per_1000_characters", "per_minute", "per_image", "free",
+)  # fmt: skip
 FIELDS: Final = ("rules", "minimum_per_work_micro", "minimum_per_order_minor", "multipliers")
 DEAREST: Final = 10**14
 """Micro of all rules of an offer together: the engine's sums of integers stay whole below it."""
