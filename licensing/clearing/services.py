@@ -15,7 +15,7 @@ from accounts import audit, states
 from accounts.errors import Reason, Refused
 from accounts.identity import fresh
 from accounts.models import Organisation
-from accounts.unit import Actor, unfenced, unit
+from accounts.unit import Actor, system, unfenced, unit
 from licensing.catalogue import refs
 from licensing.catalogue.models import Work
 from licensing.clearing import approvals, engine, loading, premises, profiles, queries, rules
@@ -30,6 +30,8 @@ from licensing.kernel import digests, money
 SAMPLE = 100
 INLINE = 1_000
 """Bundles with fewer works are decided while the caller waits, others by a job."""
+DECIDE = "clearing.decide"
+"""The kind of that job."""
 COUNTED = ("cleared", "needs_approval", "refused")
 
 
@@ -129,8 +131,7 @@ def start(*, use: UseProfile, bundle: Bundle, currency: str, actor: Actor, at: d
     with unit(actor):
         clearance = _open(use, bundle, currency, at)
         job = jobs.enqueue(
-            kind="clearing.decide", subject=clearance.name_id, actor=actor, at=at,
-            dedupe_key=f"clearing.decide:{clearance.name_id}",
+            kind=DECIDE, subject=clearance.name_id, actor=actor, at=at, dedupe_key=f"{DECIDE}:{clearance.name_id}"
         )  # fmt: skip
         if job is None:
             raise LookupError(f"{clearance.name_id} has a job already")
@@ -138,21 +139,11 @@ def start(*, use: UseProfile, bundle: Bundle, currency: str, actor: Actor, at: d
 
 
 def decide(*, clearance_id: str, actor: Actor, at: datetime) -> None:
-    """Decide a clearance that `start` wrote down; one that is decided stays as it is.
+    """Decide a clearance that `start` wrote down; one that is decided or has failed stays as it is.
 
     Whoever comes second finds the row taken and is rolled back: that is the fence, under one snapshot the job's lease
     cannot be written.
     """
-    try:
-        _decide_stored(clearance_id, actor, at)
-    except held.Cancelled:
-        with unfenced(), unit(actor):
-            row = Clearance.objects.get(public_id=Clearance.decode(clearance_id))
-            states.advance(row, "failed", actor=actor, at=at)
-        raise
-
-
-def _decide_stored(clearance_id: str, actor: Actor, at: datetime) -> None:
     with _snapshot(), unfenced(), unit(actor):
         rows = Clearance.objects.select_related("use__organisation", "bundle").select_for_update(of=("self",))
         clearance = rows.get(public_id=Clearance.decode(clearance_id))
@@ -163,6 +154,23 @@ def _decide_stored(clearance_id: str, actor: Actor, at: datetime) -> None:
         clearance.save(update_fields=["at"])
         _decide(clearance, actor, at)
         held.progress(clearance.bundle.works_count, clearance.bundle.works_count, "works")
+
+
+def give_up(*, actor: Actor, at: datetime) -> int:
+    """Fail the clearances that nobody will decide, because their job was cancelled or is dead; returns how many.
+
+    Here and not where a job ends: it may end in a process that knows no handlers, or with its worker.
+    """
+    with unit(actor):
+        rows = Clearance.objects.select_for_update(skip_locked=True).filter(status="deciding")
+        waiting = {row.name_id: row for row in rows}
+        about = Job.objects.filter(kind=DECIDE, subject__in=list(waiting), status__in=("ready", "running"))
+        left = set(waiting) - set(about.values_list("subject", flat=True))
+        for name in sorted(left):
+            row = waiting[name]
+            whose = system(livemode=row.livemode, organisation_id=row.organisation_id)
+            states.advance(row, "failed", actor=whose, at=at)
+    return len(left)
 
 
 def _open(use: UseProfile, bundle: Bundle, currency: str, at: datetime) -> Clearance:
