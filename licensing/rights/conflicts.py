@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
+from typing import Any
 
 from django.db import connection
 
@@ -21,25 +23,25 @@ OPEN = ("open", "evidence_requested")
 
 # Root claims of the works of one claim, live, of the same part, with a cell in common with it.
 RIVALS = """
-WITH mine AS (
-  SELECT w.id FROM licensing_work w JOIN licensing_claim c ON c.id = %(claim)s
-  WHERE CASE c.level
-    WHEN 'catalogue' THEN w.catalogue_id = c.catalogue_id
-    WHEN 'imprint' THEN w.imprint_id = c.imprint_id
-    WHEN 'work' THEN w.id = c.work_id
-    ELSE EXISTS (SELECT 1 FROM licensing_claimwork l WHERE l.claim_id = c.id AND l.work_id = w.id) END
-), roots AS (
-  SELECT c.*, w.id AS on_work FROM licensing_claim c
-  JOIN licensing_work w ON w.livemode = c.livemode AND (
-    (c.level = 'catalogue' AND w.catalogue_id = c.catalogue_id) OR (c.level = 'imprint' AND w.imprint_id = c.imprint_id)
-    OR (c.level = 'work' AND w.id = c.work_id)
-    OR (c.level = 'list' AND EXISTS (SELECT 1 FROM licensing_claimwork l WHERE l.claim_id = c.id AND l.work_id = w.id)))
-  WHERE c.kind = 'root' AND c.status = ANY(%(live)s) AND w.id IN (SELECT id FROM mine)
-)
-SELECT r.on_work, array_agg(r.id ORDER BY r.id) FROM roots r
-JOIN licensing_claim c ON c.id = %(claim)s AND c.part = r.part AND c.period && r.period
-  AND c.actions & r.actions <> 0 AND (c.territories & r.territories) <> 0::bit(256)
-GROUP BY r.on_work HAVING count(*) > 1 AND sum(r.control_ppm) > %(whole)s
+SELECT r.on_work, array_agg(d.id ORDER BY d.id)
+FROM licet_claims_of(ARRAY(SELECT w.work_id FROM licet_works_of_claim(%(claim)s) w)) r
+JOIN licensing_claim d ON d.id = r.claim AND d.kind = 'root' AND d.status = ANY(%(live)s)
+JOIN licensing_claim c ON c.id = %(claim)s AND c.part = d.part AND c.period && d.period
+  AND c.actions & d.actions <> 0 AND (c.territories & d.territories) <> 0::bit(256)
+GROUP BY r.on_work HAVING count(*) > 1 AND sum(d.control_ppm) > %(whole)s ORDER BY r.on_work
+"""
+# An open conflict takes the cells of the new claim in: no cell of it may clear as if nothing were disputed.
+WIDEN = """
+UPDATE licensing_conflict SET actions = actions | %(actions)s, territories = territories | %(territories)s::bit(256),
+  control_ppm = greatest(control_ppm, %(worst)s)
+WHERE work_id = ANY(%(works)s) AND status = ANY(%(open)s)
+"""
+JOIN = """
+INSERT INTO licensing_conflictparty AS old (conflict_id, claim_id, consents, guaranteed_ppm)
+SELECT f.id, u.claim, false, u.share FROM licensing_conflict f
+CROSS JOIN unnest(%(claims)s::bigint[], %(shares)s::int[]) AS u(claim, share)
+WHERE f.work_id = ANY(%(works)s) AND f.status = ANY(%(open)s)
+ON CONFLICT (conflict_id, claim_id) DO UPDATE SET guaranteed_ppm = least(old.guaranteed_ppm, excluded.guaranteed_ppm)
 """
 
 
@@ -55,23 +57,28 @@ class Excess:
     guaranteed: Mapping[int, int]
 
 
-def open_where_overclaimed(*, claim: Claim, actor: Actor, at: datetime) -> list[Conflict]:
+def open_where_overclaimed(*, claim: Claim, actor: Actor, at: datetime) -> None:
     """Open (or extend) a conflict for every work on which `claim` lifts a cell above 1,000,000 ppm.
 
-    Runs in the caller's transaction; every contestant's state becomes `contested`.
+    Runs in the caller's transaction; every contestant's state becomes `contested`. Works with the same claims are one
+    statement: a catalogue claimed twice is one mistake, whatever its size.
     """
     with unit(actor):
+        together: dict[tuple[int, ...], list[int]] = defaultdict(list)
         with connection.cursor() as cursor:
             cursor.execute(RIVALS, {"claim": claim.pk, "live": list(LIVE), "whole": WHOLE})
-            found: list[tuple[int, list[int]]] = cursor.fetchall()
-        claims = Claim.objects.in_bulk({key for _, keys in found for key in keys})
-        opened = []
-        for work, keys in found:
-            contestants = [claims[key] for key in keys]
-            excess = overclaimed(contestants)
+            for work, keys in cursor.fetchall():
+                together[tuple(keys)].append(work)
+        claims = Claim.objects.in_bulk({key for keys in together for key in keys})
+        contested: set[int] = set()
+        for keys, works in together.items():
+            excess = overclaimed([claims[key] for key in keys])
             if excess is not None:
-                opened.append(_open(work, contestants, excess, actor, at))
-        return opened
+                _open(works, excess, actor, at)
+                contested |= excess.guaranteed.keys()
+        for key in sorted(contested):
+            if claims[key].status != "contested":
+                states.advance(claims[key], "contested", actor=actor, at=at)
 
 
 def settle(*, claim: Claim, actor: Actor, at: datetime) -> None:
@@ -81,15 +88,20 @@ def settle(*, claim: Claim, actor: Actor, at: datetime) -> None:
     """
     with unit(actor):
         rows = Conflict.objects.filter(parties__claim=claim, status__in=OPEN).prefetch_related("parties__claim")
+        settled: dict[tuple[int, ...], bool] = {}
+        freed: dict[int, Claim] = {}
         for conflict in rows:
-            rest = [party.claim for party in conflict.parties.all() if party.claim.status in LIVE]
-            if overclaimed(rest) is not None:
-                continue
-            states.advance(conflict, "withdrawn", actor=actor, at=at, decided_at=at)
-            for one in rest:
-                disputed = ConflictParty.objects.filter(claim=one, conflict__status__in=OPEN).exists()
-                if one.status == "contested" and not disputed:
-                    states.advance(one, "asserted", actor=actor, at=at)
+            rest = {party.claim_id: party.claim for party in conflict.parties.all() if party.claim.status in LIVE}
+            keys = tuple(sorted(rest))
+            if keys not in settled:
+                settled[keys] = overclaimed(list(rest.values())) is None
+            if settled[keys]:
+                states.advance(conflict, "withdrawn", actor=actor, at=at, decided_at=at)
+                freed |= rest
+        disputed = ConflictParty.objects.filter(claim__in=list(freed), conflict__status__in=OPEN)
+        for key in sorted(freed.keys() - set(disputed.values_list("claim_id", flat=True))):
+            if freed[key].status == "contested":
+                states.advance(freed[key], "asserted", actor=actor, at=at)
 
 
 def overclaimed(contestants: Sequence[Claim]) -> Excess | None:
@@ -115,37 +127,32 @@ def guaranteed(shares: Sequence[int]) -> list[int]:
     return [max(0, WHOLE - total + share) if total > WHOLE else share for share in shares]
 
 
-def _open(work: int, contestants: Sequence[Claim], excess: Excess, actor: Actor, at: datetime) -> Conflict:
-    conflict = Conflict.objects.filter(work_id=work, status__in=OPEN).first()
-    if conflict is None:
-        conflict = Conflict.objects.create(
-            public_id=fresh(at), created_at=at, livemode=actor.livemode, work_id=work, actions=excess.actions,
-            territories=excess.territories, control_ppm=excess.worst, due_at=at + DUE,
-        )  # fmt: skip
+def _open(works: Sequence[int], excess: Excess, actor: Actor, at: datetime) -> None:
+    """Open or widen the conflict of each work, with the claims that have part in the excess."""
+    found: dict[str, Any] = {
+        "works": list(works), "open": list(OPEN), "actions": excess.actions, "worst": excess.worst,
+        "territories": places.to_bits(excess.territories), "claims": list(excess.guaranteed),
+        "shares": list(excess.guaranteed.values()),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(WIDEN, found)
+        there = set(Conflict.objects.filter(work__in=works, status__in=OPEN).values_list("work_id", flat=True))
+        new = [
+            Conflict(
+                public_id=fresh(at), created_at=at, livemode=actor.livemode, work_id=work, actions=excess.actions,
+                territories=excess.territories, control_ppm=excess.worst, due_at=at + DUE,
+            )
+            for work in works
+            if work not in there
+        ]  # fmt: skip
+        made = Conflict.objects.bulk_create(new, batch_size=5000)
+        cursor.execute(JOIN, found)
+    for conflict in made:
         after = {"control_ppm": excess.worst}
         audit.record(actor=actor, act="conflict.opened", subject=conflict.name_id, at=at, after=after)
         events.emit(
             "conflict.opened", conflict.name_id, actor=actor, at=at, organisation_id=None, livemode=actor.livemode
         )
-    else:
-        _widen(conflict, excess)
-    earlier = dict(ConflictParty.objects.filter(conflict=conflict).values_list("claim_id", "guaranteed_ppm"))
-    for claim in contestants:
-        if claim.pk not in excess.guaranteed:
-            continue
-        share = min(excess.guaranteed[claim.pk], earlier.get(claim.pk, WHOLE))
-        ConflictParty.objects.update_or_create(conflict=conflict, claim=claim, defaults={"guaranteed_ppm": share})
-        if claim.status != "contested":
-            states.advance(claim, "contested", actor=actor, at=at)
-    return conflict
-
-
-def _widen(conflict: Conflict, excess: Excess) -> None:
-    """An open conflict takes the cells of the new claim in: no cell of it may clear as if nothing were disputed."""
-    conflict.actions |= excess.actions
-    conflict.territories |= excess.territories
-    conflict.control_ppm = max(conflict.control_ppm, excess.worst)
-    conflict.save(update_fields=["actions", "territories", "control_ppm"])
 
 
 def _over_time(claims: Sequence[Claim]) -> list[list[Claim]]:
