@@ -48,8 +48,10 @@ def batches(found: Import, *, actor: Actor, at: datetime) -> None:
 def concerned(about: Mapping[str, Any], cursor: CursorWrapper, *, at: datetime) -> None:
     """Ask again what is free and what is protected: a record may have brought another contributor or date."""
     cursor.execute(statements.CONCERNED, about)
-    works = Work.objects.filter(pk__in=[key for (key,) in cursor.fetchall()]).order_by("pk")
-    copyright_status.refresh(works=list(works), at=at)
+    keys = [key for (key,) in cursor.fetchall()]
+    for low in range(0, len(keys), BATCH):  # works are large, and a feed has a million of them
+        works = Work.objects.filter(pk__in=keys[low : low + BATCH]).order_by("pk")
+        copyright_status.refresh(works=list(works), at=at)
 
 
 def write(about: Mapping[str, Any], found: Import, *, actor: Actor, at: datetime) -> None:
