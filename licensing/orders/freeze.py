@@ -14,7 +14,8 @@ from licensing.orders.models import Quote
 
 # A terms version may ask a minimum of the whole order. What its lines lack is added to them, in proportion to what each
 # counts for it (co-licensed lines by its share), the odd micro by remainder, then by the work's id. The public licence
-# of a line is the most specific assertion that covers the work, as the engine looked at them.
+# of a line is the most specific assertion that covers the work, as the engine looked at them. Minimums may add up to
+# more than a column holds: such a line is cut to the largest number, which no quote may cost.
 LINES = """
 WITH cleared AS (
   SELECT d.*, coalesce(d.price_micro, 0) AS price, w.public_id AS work, w.imprint_id, w.catalogue_id
@@ -38,13 +39,13 @@ WITH cleared AS (
   FROM (SELECT id, work, version, lack, CASE WHEN total = 0 THEN 1 ELSE weight END AS w,
                CASE WHEN total = 0 THEN number ELSE total END AS total FROM summed WHERE lack > 0) s
 ), added AS (
-  SELECT id, sum(floor + (place <= lack - floors)::int)::bigint AS micro
+  SELECT id, sum(floor + (place <= lack - floors)::int) AS micro
   FROM (SELECT id, lack, floor, sum(floor) OVER (PARTITION BY version) AS floors,
                row_number() OVER (PARTITION BY version ORDER BY remainder DESC, work) AS place FROM divided) p
   GROUP BY id
 )
 INSERT INTO licensing_quoteline (quote_id, work_id, decision_id, price_micro, detail)
-SELECT %(quote)s, d.work_id, d.id, d.price + coalesce(a.micro, 0),
+SELECT %(quote)s, d.work_id, d.id, least(d.price + coalesce(a.micro, 0), 9223372036854775807)::bigint,
   CASE WHEN a.micro > 0 THEN jsonb_build_object('minimum_micro', a.micro::text) ELSE '{}' END
   || jsonb_build_object('kind', d.kind, 'licence', (
     SELECT o.expression FROM licensing_openlicence o
@@ -54,7 +55,7 @@ SELECT %(quote)s, d.work_id, d.id, d.price + coalesce(a.micro, 0),
 FROM cleared d LEFT JOIN added a ON a.id = d.id
 """
 SUMS = """
-SELECT count(*), coalesce(sum(price_micro), 0), coalesce(sum((detail ->> 'minimum_micro')::bigint), 0)
+SELECT count(*), coalesce(sum(price_micro), 0), coalesce(sum((detail ->> 'minimum_micro')::numeric), 0)
 FROM licensing_quoteline WHERE quote_id = %(quote)s
 """
 

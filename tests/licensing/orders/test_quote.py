@@ -88,6 +88,17 @@ def test_a_sum_that_cannot_be_divided_exactly_is_refused(monkeypatch: pytest.Mon
         assert not Quote.objects.exists()
 
 
+@pytest.mark.parametrize("minimum", [money.POOL_MAX_MINOR + 1, 10**14])
+def test_a_minimum_beyond_every_sum_is_refused_as_too_large(monkeypatch: pytest.MonkeyPatch, minimum: int) -> None:
+    price = {"rules": [{"kind": "flat", "amount_micro": 1}], "minimum_per_order_minor": minimum}
+    monkeypatch.setitem(scenario.TERMS, "price", price)
+    with pytest.raises(Refused) as refused:
+        scenario.quote(scenario.publisher(works=1))
+    assert refused.value.code == "quote_too_large"
+    with unit(SYSTEM):
+        assert not Quote.objects.exists()
+
+
 def test_the_same_key_returns_the_same_quote() -> None:
     decided = scenario.clearance(scenario.publisher())
     buyer = scenario.buyer_of(decided)
