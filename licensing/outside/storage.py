@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,15 +89,19 @@ def scratch() -> Path:
     return _folder(_root() / "incoming")
 
 
-def sweep(*, before: datetime) -> int:
-    """Remove what killed workers left in `scratch` and nobody has touched since `before`; returns how many."""
-    found = [path for path in scratch().iterdir() if path.lstat().st_mtime < before.timestamp()]
-    for path in found:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return len(found)
+def sweep(*, before: datetime) -> None:
+    """Remove what killed workers left in `scratch` and nobody has touched since `before`.
+
+    Whoever is at work there meanwhile, or sweeps too, may take a file away first.
+    """
+    for path in scratch().iterdir():
+        with suppress(FileNotFoundError):
+            if path.lstat().st_mtime >= before.timestamp():
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def sha256_of(path: Path) -> str:
