@@ -44,9 +44,9 @@ def _reason(code: str, seen: str, expected: str) -> Reason:
 
 
 def must_look_up(*, answer: str, age: timedelta) -> bool:
-    """Whether a call without a known effect is looked up before anything is sent.
+    """Whether a call whose effect we have not taken is looked up before anything is sent.
 
-    `answer` is the kind of the last one stored: Stripe replays a saved 500 for its key for ever, and after a day a key
-    protects nothing any more.
+    `answer` is the kind of the last one stored, empty when none is: Stripe replays a saved 500 for its key for ever,
+    and after a day a key protects nothing any more.
     """
     return answer == "definite_error" or age > REPLAYS_FOR

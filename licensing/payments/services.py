@@ -119,7 +119,7 @@ def _send(payment: Payment, call: StripeCall, actor: Actor, at: datetime) -> tup
 def _look_up_or_ask(payment: Payment, call: StripeCall, actor: Actor, at: datetime) -> Asked:
     """The outcome of the call, or of the next attempt under another key where the first has provably done nothing."""
     answer = str((call.response or {}).get("kind", ""))
-    if call.status == "unknown" and rules.must_look_up(answer=answer, age=at - call.first_sent_at):
+    if rules.must_look_up(answer=answer, age=at - call.first_sent_at):
         found = _look_up(payment, call, at)
         if found is not None:
             if found.value is not None:

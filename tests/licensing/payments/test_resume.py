@@ -81,9 +81,15 @@ def test_only_proven_absence_allows_another_key(monkeypatch: pytest.MonkeyPatch,
         assert LedgerEntry.objects.count() == 1
 
 
-def test_after_a_day_a_key_protects_nothing_and_is_not_sent(monkeypatch: pytest.MonkeyPatch, order: Order) -> None:
+@pytest.mark.parametrize("status", ["unknown", "stored", "answered"])
+def test_after_a_day_a_key_protects_nothing_and_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, order: Order, status: str
+) -> None:
+    """Whether we stopped before the answer came, or before it was taken: the buyer knows nothing of that object."""
     answer(monkeypatch, SILENCE)
     payment = lost(order)
+    with unit(SYSTEM):
+        StripeCall.objects.update(status=status)
     asked = answer(monkeypatch, SILENCE)
     with pytest.raises(Refused, match="looked up"):
         settle(payment, timedelta(hours=24))
