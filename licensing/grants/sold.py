@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -20,8 +19,8 @@ PUBLIC_DOMAIN = "LicenseRef-Licet-Public-Domain"
 
 # Each distinct basis of a line: its terms versions, or the open licence, or the public domain.
 BASES = """
-SELECT key, versions, kind, licence, count(*) FROM (
-  SELECT l.id, d.kind, coalesce(l.detail ->> 'licence', '') AS licence,
+SELECT key, versions, licence, count(*) FROM (
+  SELECT l.id, coalesce(l.detail ->> 'licence', '') AS licence,
          array_agg(DISTINCT s.terms_version_id ORDER BY s.terms_version_id)
            FILTER (WHERE s.id IS NOT NULL) AS versions,
          coalesce(string_agg(DISTINCT s.terms_version_id::text, ',' ORDER BY s.terms_version_id::text), '')
@@ -29,7 +28,7 @@ SELECT key, versions, kind, licence, count(*) FROM (
   FROM licensing_quoteline l JOIN licensing_decision d ON d.id = l.decision_id
   LEFT JOIN licensing_quoteshare s ON s.line_id = l.id
   WHERE l.quote_id = %(quote)s GROUP BY l.id, d.kind, l.detail ->> 'licence') AS line
-GROUP BY key, versions, kind, licence ORDER BY key
+GROUP BY key, versions, licence ORDER BY key
 """
 
 WORKS = """
@@ -63,15 +62,24 @@ WHERE g.grant_id = %(grant)s
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Why lines of a quote are licensed: terms versions (internal ids), or an open licence, or the public domain."""
+    """Why lines of a quote are licensed: terms versions that hold together, an open licence, or the public domain.
+
+    `versions` are internal ids; `parts` and `duties` what lines and conditions say of them, without their bodies.
+    """
 
     key: str
-    versions: tuple[int, ...]
-    kind: str
-    licence: str
     works: int
-    terms_id: str = ""
-    terms_sha256: str = ""
+    versions: tuple[int, ...]
+    parts: tuple[TermsPart, ...]
+    duties: tuple[Duty, ...]
+    terms_id: str
+    terms_sha256: str
+    licence: str
+
+
+class _Version(NamedTuple):
+    part: TermsPart
+    duties: frozenset[Duty]
 
 
 def bases(quote_id: int) -> list[Basis]:
@@ -79,29 +87,26 @@ def bases(quote_id: int) -> list[Basis]:
     with connection.cursor() as cursor:
         cursor.execute(BASES, {"quote": quote_id})
         rows = cursor.fetchall()
-    wanted = {version for _, versions, *_ in rows for version in versions or ()}
-    known = TermsVersion.objects.select_related("terms").in_bulk(wanted)
-    return [_named(Basis(key, tuple(versions or ()), kind, licence, works), known)
-            for key, versions, kind, licence, works in rows]  # fmt: skip
+    known = _known({version for _, versions, *_ in rows for version in versions or ()})
+    return [_basis(key, tuple(versions or ()), known, licence, works) for key, versions, licence, works in rows]
 
 
-def _named(basis: Basis, known: dict[int, TermsVersion]) -> Basis:
-    chosen = _in_order(basis, known)
-    if chosen:
-        names = [version.terms.name_id for version in chosen]
-        hashes = [version.sha256 for version in chosen]
-        digest = hashes[0] if len(hashes) == 1 else digests.of_json(hashes)
-        licence = " AND ".join(dict.fromkeys(f"LicenseRef-{name.replace('_', '-')}" for name in names))
-        return Basis(basis.key, basis.versions, basis.kind, licence, basis.works, "+".join(names), digest)
-    licence = basis.licence or PUBLIC_DOMAIN
-    digest = hashlib.sha256(licence.encode()).hexdigest()
-    name = f"open_licence:{licence}" if basis.licence else "public_domain"
-    return Basis(basis.key, (), basis.kind, licence, basis.works, name, digest)
+def _known(wanted: set[int]) -> dict[int, _Version]:
+    """What is needed of terms versions; their bodies, legal texts and all, pass by and are not kept."""
+    rows = TermsVersion.objects.filter(pk__in=wanted).select_related("terms__organisation")
+    return {row.pk: _Version(_part(row), frozenset(map(_duty, row.conditions))) for row in rows.iterator(100)}
 
 
-def _in_order(basis: Basis, known: dict[int, TermsVersion]) -> list[TermsVersion]:
-    """The terms versions of a basis as ids, hashes and texts are joined."""
-    return sorted((known[pk] for pk in basis.versions), key=lambda version: (version.terms.name_id, version.number))
+def _basis(key: str, versions: tuple[int, ...], known: Mapping[int, _Version], licence: str, works: int) -> Basis:
+    parts = tuple(sorted(known[pk].part for pk in versions))
+    duties = tuple(sorted({duty for pk in versions for duty in known[pk].duties}))
+    if parts:
+        digest = parts[0].hash if len(parts) == 1 else digests.of_json([part.hash for part in parts])
+        expression = " AND ".join(dict.fromkeys(f"LicenseRef-{part.id.replace('_', '-')}" for part in parts))
+        return Basis(key, works, versions, parts, duties, "+".join(part.id for part in parts), digest, expression)
+    name = f"open_licence:{licence}" if licence else "public_domain"
+    expression = licence or PUBLIC_DOMAIN
+    return Basis(key, works, (), (), (), name, digests.sha256_hex(expression.encode()), expression)
 
 
 def copy_works(grant: Grant, found: Sequence[Basis], quote_id: int) -> None:
@@ -132,29 +137,24 @@ def terms_lines(found: Sequence[Basis], use: Mapping[str, Any]) -> tuple[list[Te
     A co-held work's line joins its licensors' terms. `use` is the body of the use that was sold: a permission reaches
     as far as it, whatever more the terms offer, and an open licence and the public domain add no condition of ours.
     """
-    known = TermsVersion.objects.select_related("terms__organisation").in_bulk(
-        {version for basis in found for version in basis.versions}
-    )
     lines: dict[tuple[str, str], TermsLine] = {}
     sets: dict[str, ConditionSet] = {}
     for basis in found:
-        versions = _in_order(basis, known)
-        conditions = _conditions(versions, basis, use)
+        conditions = _conditions(basis, use)
         earlier = sets.get(conditions.key())
         sets[conditions.key()] = replace(conditions, works=basis.works + (earlier.works if earlier else 0))
-        line = _line(basis, versions, conditions.key())
+        line = _line(basis, conditions.key())
         before = lines.get((line.id, line.hash))
         lines[line.id, line.hash] = replace(line, works=line.works + (before.works if before else 0))
     return list(lines.values()), list(sets.values())
 
 
-def _line(basis: Basis, versions: Sequence[TermsVersion], conditions: str) -> TermsLine:
-    parts = tuple(map(_part, versions))
-    joint = len(parts) > 1
+def _line(basis: Basis, conditions: str) -> TermsLine:
+    only = basis.parts[0] if len(basis.parts) == 1 else None
     return TermsLine(
-        basis.terms_id, parts[0].version if len(parts) == 1 else 0, basis.terms_sha256,
-        parts[0].text_hash if len(parts) == 1 else None, "+".join(sorted({part.licensor_id for part in parts})),
-        conditions, basis.works, parts if joint else (),
+        basis.terms_id, only.version if only else 0, basis.terms_sha256, only.text_hash if only else None,
+        "+".join(sorted({part.licensor_id for part in basis.parts})), conditions, basis.works,
+        () if only else basis.parts,
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def _part(version: TermsVersion) -> TermsPart:
     text = legal_text(version)
     return TermsPart(
         version.terms.name_id, version.number, version.sha256,
-        hashlib.sha256(text.encode()).hexdigest() if text else None, version.terms.organisation.name_id,
+        digests.sha256_hex(text.encode()) if text else None, version.terms.organisation.name_id,
     )  # fmt: skip
 
 
@@ -172,18 +172,17 @@ def legal_text(version: TermsVersion) -> str:
     return "\n\n".join(part for part in said if part)
 
 
-def _conditions(versions: Sequence[TermsVersion], basis: Basis, use: Mapping[str, Any]) -> ConditionSet:
+def _conditions(basis: Basis, use: Mapping[str, Any]) -> ConditionSet:
     """The use as sold, with the conditions of all licensors together (domain.md 2, Terms)."""
     actions = tuple(vocabulary.names(vocabulary.mask(use["actions"])))
-    if not versions:
+    if not basis.parts:
         return ConditionSet(actions, (), (), basis.works)
     window = use["training_window"]
     constraints = [Constraint("spatial", "isAnyOf", tuple(territories.codes(territories.mask(use["territories"]))))]
     constraints.append(Constraint("dateTime", "gteq", window["from"]))
     if window.get("until"):
         constraints.append(Constraint("dateTime", "lt", window["until"]))
-    duties = {_duty(item) for version in versions for item in version.conditions}
-    return ConditionSet(actions, tuple(constraints), tuple(sorted(duties)), basis.works)
+    return ConditionSet(actions, tuple(constraints), basis.duties, basis.works)
 
 
 def _duty(condition: Mapping[str, Any]) -> Duty:
