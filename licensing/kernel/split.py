@@ -133,6 +133,14 @@ def shares_of_work(work: UUID, parts: Sequence[PartShare]) -> list[tuple[PartSha
     ]
 
 
+def divide_parts(
+    run: UUID, work: UUID, amount_micro: int, shares: Sequence[tuple[PartShare, int]]
+) -> list[apportion.Share]:
+    """Divide a work's money (micro) among its parts as `shares_of_work` gives them; one share per part."""
+    ties = Ties(run, [(work, part.part_no) for part, _ in shares])
+    return apportion.divide(amount_micro, [share for _, share in shares], ties)
+
+
 def input_hash(rows: Iterable[Row]) -> str:
     """Return the SHA-256 (hex) over what was divided; independent of the order of rows."""
     return digests.of_lines(sorted(_line(_given(row)) for row in rows))
@@ -172,8 +180,7 @@ def _rows(
 ) -> Iterator[Row]:
     for work, work_weight in works:
         own = numbered[work]
-        ties = Ties(run, [(work, part.part_no) for part, _ in own])
-        divided = apportion.divide(shares[work].amount, [weight for _, weight in own], ties)
+        divided = divide_parts(run, work, shares[work].amount, own)
         for (part, weight), share in zip(own, divided, strict=True):
             yield Row(
                 work=work,

@@ -18,25 +18,27 @@ FROM licensing_workallocation WHERE run_date = %(date)s AND run_id = %(run)s AND
 """
 
 
-def cent(*, run: str | None = None, work: str | None = None, payee: str | None = None) -> dict[str, Any]:
+def cent(
+    *, run: str | None = None, work: str | None = None, payee: str | None = None, part: str | None = None
+) -> dict[str, Any]:
     """Explain what `payee` (pty_, cfl_ of an escrow, or the year of unclaimed money) got of `work` in `run`.
 
-    What is left out is chosen: the newest run, its first row. Where a payee has several parts of a work, the first is
-    explained. Micro and remainders are integers; `recomputed_micro` is divided again from the frozen inputs by the
-    oracle, at both levels, and `equal` says that floor, remainder, rank and amount are what that gives.
+    `part` is the number of one of several parts that a payee has of a work. What is left out is chosen: the newest run,
+    its first row. Micro and remainders are integers; `recomputed_micro`, q, r and the cut are divided again from the
+    frozen inputs by the oracle, at both levels, and `equal` says that floor, remainder, rank and amount of both are
+    what that gives.
     Raises Refused("not_found"). Needs an open unit. Source: money.md 2, "Explain this cent".
     """
-    row = _find(run, work, payee)
+    row = _find(run, work, payee, part)
     level = WorkAllocation.objects.get(run_date=row.run_date, id=row.id >> 16)
-    again, part_level = _again(row, level)
-    stored = (row.floor, row.remainder, row.rank, row.bumped, row.amount)
+    of_work, again = _again(row)
     tie = apportion.tie(row.run.public_id, row.work.public_id, row.part_no).hex()
     return {
         "run": row.run.name_id, "work": row.work.name_id, "payee": row.account.owner, "part_no": row.part_no,
-        "q": part_level.q, "r": part_level.r, "floor": row.floor, "remainder": row.remainder, "rank": row.rank,
-        "cut_rank": part_level.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "held": row.held,
+        "q": again.q, "r": again.r, "floor": row.floor, "remainder": row.remainder, "rank": row.rank,
+        "cut_rank": again.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "held": row.held,
         "amount_micro": row.amount, "recomputed_micro": again.amount,
-        "equal": stored == (again.floor, again.remainder, again.rank, again.bumped, again.amount),
+        "equal": _numbers(row) == _numbers(again) and _numbers(level) == _numbers(of_work),
         "input_hash": row.run.input_hash, "output_hash": row.run.output_hash,
         "rule_version": row.run.rule_version, "currency": row.run.currency,
         "entry": row.run.entry.name_id if row.run.entry else None, "account": row.account.code,
@@ -45,7 +47,7 @@ def cent(*, run: str | None = None, work: str | None = None, payee: str | None =
     }  # fmt: skip
 
 
-def _find(run: str | None, work: str | None, payee: str | None) -> Allocation:
+def _find(run: str | None, work: str | None, payee: str | None, part: str | None) -> Allocation:
     runs = AllocationRun.objects.filter(rows__gt=0).order_by("-id")
     chosen = runs.filter(public_id=_key("alr", run)).first() if run else runs.first()
     if chosen is None:
@@ -59,6 +61,8 @@ def _find(run: str | None, work: str | None, payee: str | None) -> Allocation:
         rows = rows.filter(id__gte=chosen.first_row << 16)
     if payee:
         rows = rows.filter(account__owner=payee)
+    if part:
+        rows = rows.filter(part_no=int(part)) if part.isdecimal() else rows.none()
     joined = rows.select_related("run__order__quote", "run__entry", "work", "claim", "account", "split_part__version")
     found = joined.order_by("id").first()
     if found is None:
@@ -73,16 +77,17 @@ def _key(prefix: str, name: str) -> Any:
         raise Refused("not_found", f"{error}.") from None
 
 
-def _again(row: Allocation, level: WorkAllocation) -> tuple[apportion.Share, apportion.Share]:
-    """The row from the frozen inputs, and the division among the parts of its work as it was stored."""
-    run = row.run
-    given = recompute.inputs(run, row.work.public_id)
-    works = split.divide_works(run.public_id, run.pool_micro, given.works)
-    parts = split.shares_of_work(row.work.public_id, given.parts[row.work.public_id])
-    ties = split.Ties(run.public_id, [(row.work.public_id, part.part_no) for part, _ in parts])
-    shares = [share for _, share in parts]
-    fresh = apportion.divide(works[row.work.public_id].amount, shares, ties)
-    return fresh[row.part_no - 1], apportion.divide(level.amount, shares, ties)[row.part_no - 1]
+def _again(row: Allocation) -> tuple[apportion.Share, apportion.Share]:
+    """The row's work and the row itself from the frozen inputs."""
+    run, work = row.run, row.work.public_id
+    given = recompute.inputs(run, work)
+    of_work = split.divide_works(run.public_id, run.pool_micro, given.works)[work]
+    parts = split.shares_of_work(work, given.parts[work])
+    return of_work, split.divide_parts(run.public_id, work, of_work.amount, parts)[row.part_no - 1]
+
+
+def _numbers(row: Allocation | WorkAllocation | apportion.Share) -> tuple[int, int, int, bool, int]:
+    return row.floor, row.remainder, row.rank, row.bumped, row.amount
 
 
 def _charge(run: AllocationRun) -> dict[str, Any]:

@@ -25,7 +25,7 @@ HEADS = (gettext_lazy("step"), gettext_lazy("value"))
 
 def link(run: AllocationRun, row: Allocation) -> SafeString:
     """A link to the explanation of an allocation."""
-    asked = urlencode({"work": row.work.name_id, "payee": row.account.owner})
+    asked = urlencode({"work": row.work.name_id, "payee": row.account.owner, "part": str(row.part_no)})
     address = f"{reverse('admin:licensing_allocationrun_explain', args=[run.pk])}?{asked}"
     return format_html('<a class="go" href="{}">{}</a>', address, _("explain"))
 
@@ -36,7 +36,8 @@ def page(admin: Any, request: HttpRequest, key: int) -> HttpResponse:
     if run is None or not admin.has_view_permission(request):
         raise Http404(str(key))
     try:
-        found = explain.cent(run=run.name_id, work=request.GET.get("work"), payee=request.GET.get("payee"))
+        asked = {name: request.GET.get(name) for name in ("work", "payee", "part")}
+        found = explain.cent(run=run.name_id, **asked)
     except Refused as refused:
         raise Http404(refused.message) from None
     context = {

@@ -185,11 +185,14 @@ class CentOut(serializers.Serializer[Any]):
 class Cent(Door):
     """GET: explain this cent."""
 
-    query = frozenset({"run", "work", "payee"})
+    query = frozenset({"run", "work", "payee", "part"})
 
     @extend_schema(
         responses=CentOut, operation_id="allocations_explain",
-        parameters=[OpenApiParameter(name, str, required=True) for name in ("run", "work", "payee")],
+        parameters=[
+            *(OpenApiParameter(name, str, required=True) for name in ("run", "work", "payee")),
+            OpenApiParameter("part", str, description="Which one, where the payee has several parts of the work."),
+        ],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """Every number of the division, from the payment to the payee; further members as in the guide."""
@@ -198,7 +201,8 @@ class Cent(Door):
             permissions.check(self.actor, "allocations.read", permissions.listing(self.actor))
             by_id(runs(self.actor), run)
             _check_payee(payee, self.actor)
-            return Response(explain.cent(run=run, work=work, payee=payee))
+            part = self.request.query_params.get("part")
+            return Response(explain.cent(run=run, work=work, payee=payee, part=part))
 
 
 def _check_payee(name: str, actor: Actor) -> None:

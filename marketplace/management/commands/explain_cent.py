@@ -25,13 +25,14 @@ class Command(BaseCommand):
         parser.add_argument("--run", help="allocation run, alr_...")
         parser.add_argument("--work", help="work, wrk_...")
         parser.add_argument("--payee", help="payee, pty_... (or cfl_... of an escrow, or a year of unclaimed money)")
+        parser.add_argument("--part", help="number of the part, where the payee has several of the work")
         parser.add_argument("--json", action="store_true", help="print one object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Explain and print."""
         try:
             with unit(ACTOR):
-                found = explain.cent(run=options["run"], work=options["work"], payee=options["payee"])
+                found = explain.cent(**{name: options[name] for name in ("run", "work", "payee", "part")})
         except Refused as refused:
             raise CommandError(refused.message) from refused
         if options["json"]:

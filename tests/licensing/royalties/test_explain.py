@@ -64,6 +64,21 @@ def test_it_names_charge_claim_split_and_document() -> None:
         assert found["rule_version"] == "split-1"
 
 
+def test_each_of_several_parts_of_one_payee_is_explained() -> None:
+    both = (Owned(400_000, ((0, 250_000), (0, 750_000))), Owned(600_000, ((0, WHOLE),)))
+    with unit(ACTOR):
+        sale = sell([Sold(10_000_001, both)])
+        run = services.allocate(payment_id=sale.payments[0].name_id, actor=ACTOR, at=AT)
+        asked = {"run": run.name_id, "work": sale.works[0].name_id, "payee": sale.payees[0].name_id}
+        found = [explain.cent(part=part, **asked) for part in ("1", "2", "3")]
+        assert [(one["part_no"], one["equal"]) for one in found] == [(1, True), (2, True), (3, True)]
+        assert sum(one["amount_micro"] for one in found) == run.pool_micro
+        assert explain.cent(**asked) == found[0]
+        for wrong in ("0", "4", "x", "-1", "9" * 30):
+            with pytest.raises(Refused, match="got nothing"):
+                explain.cent(part=wrong, **asked)
+
+
 def test_what_is_not_there_is_refused() -> None:
     with unit(ACTOR):
         with pytest.raises(Refused, match="Nothing has been divided"):

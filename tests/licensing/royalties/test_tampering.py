@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from accounts.unit import unit
-from licensing.royalties import queries, services
+from licensing.royalties import explain, queries, services
 from tests.licensing.royalties.sales import ACTOR, AT, WHOLE, Owned, Sold, contest, sell
 from tests.support.databases import Committed
 
@@ -112,6 +112,25 @@ def test_every_tampering_is_a_difference(committed: Committed) -> None:
                 root.execute(f"INSERT INTO licensing_{table} OVERRIDING SYSTEM VALUE SELECT * FROM kept_{table}")
         assert missed == []
         assert _audit() == []
+
+
+@pytest.mark.parametrize(
+    "sql", [
+        "UPDATE licensing_workallocation SET rank = rank + 1",
+        "UPDATE licensing_allocation SET remainder = remainder + 1",
+        "UPDATE licensing_quoteline SET price_micro = price_micro + id",
+    ],
+)  # fmt: skip
+def test_an_explanation_says_when_either_level_is_not_what_the_inputs_give(committed: Committed, sql: str) -> None:
+    with unit(ACTOR):
+        sale = sell([Sold(10_000_000), Sold(7_000_001)])
+        services.allocate(payment_id=sale.payments[0].name_id, actor=ACTOR, at=AT)
+        assert explain.cent()["equal"]
+    with psycopg.connect(committed.superuser_url, autocommit=True) as root:
+        root.execute("SET session_replication_role = replica")
+        root.execute(sql)
+    with unit(ACTOR):
+        assert not explain.cent()["equal"]
 
 
 @pytest.mark.parametrize(

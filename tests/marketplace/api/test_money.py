@@ -70,6 +70,9 @@ def test_any_cent_is_explained_and_recomputes(cast: Cast, paid: Paid) -> None:
         told = cast.auditor.get(f"allocations/explain?run={paid.run}&work={row['work']}&payee={row['payee']}").json
         assert told["equal"] is True
         assert str(told["amount_micro"]) == row["amount_micro"]
+        same = f"allocations/explain?run={paid.run}&work={row['work']}&payee={row['payee']}&part="
+        assert cast.auditor.get(f"{same}{row['part_no']}").json == told
+        assert cast.auditor.get(f"{same}99").status == 404
     asked = f"allocations/explain?run={paid.run}&work={paid.of.works[0].name_id}&payee={paid.of.parties[0].name_id}"
     assert paid.holder.get(asked).json["equal"] is True
     assert cast.rival.get(asked).status == 404
