@@ -102,13 +102,17 @@ def faults(draft: Draft) -> list[tuple[str, str, str]]:
         return found
     if len(draft.lines) < 2:
         found.append(("entry_too_short", "/lines", "An entry has at least two lines."))
-    sums: defaultdict[str, int] = defaultdict(int)
-    for _, currency, amount in draft.legs():
-        sums[currency] += amount
-    for currency, total in sorted(sums.items()):
-        if total:
-            found.append(("entry_unbalanced", "/lines", f"The lines in {currency} sum to {total} micro, not to zero."))
+    for currency, total in imbalances(draft.legs()):
+        found.append(("entry_unbalanced", "/lines", f"The lines in {currency} sum to {total} micro, not to zero."))
     return found
+
+
+def imbalances(legs: Iterable[tuple[str, str, int]]) -> list[tuple[str, int]]:
+    """(currency, micro) of every currency whose lines do not sum to zero, by currency."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for _, currency, amount in legs:
+        sums[currency] += amount
+    return [(currency, total) for currency, total in sorted(sums.items()) if total]
 
 
 def _line_fault(draft: Draft, number: int, line: Line) -> tuple[str, str, str] | None:

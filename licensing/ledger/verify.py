@@ -171,12 +171,10 @@ def _fault(row: _Row) -> str:
     legs = row.legs()
     if len(legs) < 2:
         return f"it has {len(legs)} lines"
-    sums: dict[str, int] = {}
-    for _, currency, amount in legs:
-        sums[currency] = sums.get(currency, 0) + amount
-    crooked = sorted(currency for currency, total in sums.items() if total)
+    crooked = rules.imbalances(legs)
     if crooked:
-        return f"its lines in {crooked[0]} sum to {sums[crooked[0]]} micro"
+        currency, total = crooked[0]
+        return f"its lines in {currency} sum to {total} micro"
     if row.fault:
         return row.fault
     found = rules.payload_hash(

@@ -196,10 +196,9 @@ def as_dict(row: Allocation) -> dict[str, Any]:
 
 
 def _of_order(run: AllocationRun) -> Iterator[Difference]:
-    order, known = run.order, services.KIND
     yield from _compare(run, "", 0, {
-        "livemode": (run.livemode, order.livemode), "currency": (run.currency, order.currency),
-        "kind": (run.kind, known), "rule_version": (run.rule_version, rules.RULE_VERSION),
+        "livemode": (run.livemode, run.order.livemode), "currency": (run.currency, run.order.currency),
+        "kind": (run.kind, services.KIND), "rule_version": (run.rule_version, rules.RULE_VERSION),
     })  # fmt: skip
 
 
@@ -262,7 +261,7 @@ def _account(run: AllocationRun, row: split.Row) -> str:
     if row.claim is None:
         return f"escrow:{ids.encode('cfl', row.payee)}"
     if row.payee == recompute.UNNAMED:
-        return f"unclaimed:{run.run_date.year}"
+        return services.unallocated(run)
     return f"payee_accrued:{ids.encode('pty', row.payee)}"
 
 
