@@ -10,6 +10,8 @@ from licensing.kernel import money
 RULE_VERSION = "quote-2"
 PPM = 1_000_000
 VALID_FOR = timedelta(days=14)
+PAY_WITHIN = timedelta(days=14)
+"""An order nobody has paid for so long is given up: its works must not be kept from others for ever."""
 
 
 @dataclass(frozen=True, slots=True)

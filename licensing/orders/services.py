@@ -122,6 +122,17 @@ def secure(*, order: Order, actor: Actor, at: datetime) -> None:
         _emit("order.secured", held, actor, at)
 
 
+def cancel(*, order: Order, actor: Actor, at: datetime) -> None:
+    """Give up an order nobody has paid and free its works for others; one that is secured or has ended stays."""
+    with unit(actor):
+        held = Order.objects.select_for_update().get(pk=order.pk)
+        if held.status != "placed":
+            return
+        states.advance(held, "cancelled", actor=actor, at=at)
+        rights.end_encumbrances(source=held.name_id, actor=actor, at=at)
+        _emit("order.cancelled", held, actor, at)
+
+
 def granted(*, order: Order, actor: Actor, at: datetime) -> None:
     """Say that the order has become a grant."""
     with unit(actor):

@@ -30,8 +30,8 @@ def start(
     """Begin to pay an order by a PaymentIntent or a hosted Checkout page. Never call it inside a unit: Stripe is asked
     between two of them, so that a crash at any point is resumed by the same call with the same `idem`.
 
-    Raises Refused("method_unknown"), ("order_paid"), ("payment_exists"), ("mode_not_configured"), one of
-    rules.unchargeable, ("payment_refused") with Stripe's words, or ("payment_unknown", retryable).
+    Raises Refused("method_unknown"), ("order_cancelled"), ("order_paid"), ("payment_exists"), ("mode_not_configured"),
+    one of rules.unchargeable, ("payment_refused") with Stripe's words, or ("payment_unknown", retryable).
     """
     with unit(actor):
         payment, call = _write_down(order, method, idem, success_url, cancel_url, actor, at)
@@ -87,6 +87,8 @@ def _write_down(
 
 
 def _check_payable(order: Order) -> None:
+    if order.status == "cancelled":
+        raise Refused("order_cancelled", f"{order.name_id} was not paid in time; ask for a new quote.")
     if order.status != "placed":
         seen = order.status
         raise Refused("order_paid", f"{order.name_id} is {seen}.", [Reason("order_paid", "", "/order", seen, "placed")])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from accounts.unit import Actor
 from licensing.jobs import registry
-from licensing.payments import settlement
+from licensing.payments import settlement, unpaid
 
 
 @registry.handler("hooks.stripe", queue="hooks")
@@ -25,3 +25,15 @@ def settle(subject: str, actor: Actor, at: datetime) -> None:
 def poll(subject: str, actor: Actor, at: datetime) -> None:
     """Look after payments whose webhook may be lost."""
     settlement.poll(actor=actor, at=at)
+
+
+@registry.handler("payments.unpaid", queue="hooks", every=timedelta(hours=1))
+def look_for_unpaid(subject: str, actor: Actor, at: datetime) -> None:
+    """Look for orders nobody has paid in time."""
+    unpaid.look(actor=actor, at=at)
+
+
+@registry.handler("payments.give_up", queue="hooks")
+def give_up(subject: str, actor: Actor, at: datetime) -> None:
+    """Give up an order nobody has paid in time."""
+    unpaid.give_up(order_id=subject, actor=actor, at=at)

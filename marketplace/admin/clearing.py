@@ -266,7 +266,7 @@ class Payments(Named):
     @display(_("calls"))
     def calls(self, row: Payment) -> SafeString:
         """What was asked of the payment service; its answers may hold secrets and are not shown."""
-        found = StripeCall.objects.filter(subject=row.name_id).order_by("id")[: SHOWN + 1]
+        found = StripeCall.objects.filter(subject__startswith=row.name_id).order_by("id")[: SHOWN + 1]
         cells = ((code(each.method), code(each.key), state(each.status), each.first_sent_at) for each in found)
         return table((_("call"), _("key"), _("status"), _("sent at")), cells)
 

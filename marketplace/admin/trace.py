@@ -24,8 +24,8 @@ from marketplace.admin.reading import SHOWN, table
 from marketplace.web import words
 
 KINDS: Final = (
-    "approvals.expire", "delivery.build", "delivery.seal", "delivery.shard", "grants.issue", "payments.settle",
-    "quotes.expire", "royalties.allocate",
+    "approvals.expire", "delivery.build", "delivery.seal", "delivery.shard", "grants.issue",
+    "payments.give_up", "payments.settle", "quotes.expire", "royalties.allocate",
 )  # fmt: skip
 """Jobs about what an order consists of: asked for by kind and subject, as the index has it."""
 HEADS: Final = (_("what"), _("number"), _("status"), _("at"))

@@ -27,8 +27,8 @@ STATUS: Mapping[str, int] = {
     "method_not_allowed": 405, "media_type_unsupported": 415, "not_acceptable": 406,
     "idempotency_in_flight": 409, "state_conflict": 409, "slug_taken": 409, "email_taken": 409,
     "quote_used": 409, "release_not_ready": 409, "payment_exists": 409, "too_many_keys": 409,
-    "withdrawn": 410, "quote_expired": 410, "version_changed": 412, "too_large": 413, "range_invalid": 416,
-    "throttled": 429, "internal": 500, "unavailable": 503,
+    "withdrawn": 410, "quote_expired": 410, "order_cancelled": 410, "version_changed": 412, "too_large": 413,
+    "range_invalid": 416, "throttled": 429, "internal": 500, "unavailable": 503,
 }  # fmt: skip
 """Code -> HTTP status; every other refusal is a business rule: 422."""
 

@@ -9,7 +9,7 @@ import pytest
 from accounts.unit import Actor
 from licensing.orders.models import Order
 from licensing.payments import gateway, services
-from licensing.payments.facts import Kind, Outcome, PaymentFacts, Problem
+from licensing.payments.facts import Kind, Outcome, PaymentFacts, Problem, SessionFacts
 from licensing.payments.models import Payment
 from tests import scenario
 
@@ -17,7 +17,7 @@ SILENCE: Outcome[Any] = Outcome(Kind.RETRY, None, Problem("no_answer", "timeout"
 SAVED_500: Outcome[Any] = Outcome(Kind.DEFINITE_ERROR, None, Problem("api_error", "sorry", 500, True))
 CALLS = (
     "create_payment_intent", "fetch_payment_intent", "list_by_reference", "create_checkout_session",
-    "fetch_checkout_session", "list_sessions_by_reference",
+    "fetch_checkout_session", "list_sessions_by_reference", "cancel_payment_intent", "expire_checkout_session",
 )  # fmt: skip
 
 
@@ -46,4 +46,12 @@ def start(order: Order, idem: str = "k", method: str = "payment_intent") -> Paym
 
 
 def ok(facts: PaymentFacts) -> Outcome[PaymentFacts]:
+    return Outcome(Kind.OK, facts)
+
+
+def session(status: str, name: str = "cs_1", payment: PaymentFacts | None = None) -> Outcome[SessionFacts]:
+    """A hosted page; its `payment_status` is of no interest to us."""
+    facts = SessionFacts(
+        name, status, "unpaid", 1, "usd", None, None, payment, scenario.now(), None, None, False, {}
+    )  # fmt: skip
     return Outcome(Kind.OK, facts)

@@ -12,10 +12,10 @@ from licensing.jobs.models import Job
 from licensing.ledger.models import LedgerEntry
 from licensing.orders.models import Order
 from licensing.payments import settlement
-from licensing.payments.facts import Kind, Outcome, SessionFacts
+from licensing.payments.facts import Kind, Outcome
 from licensing.payments.models import Payment, StripeCall
 from tests import scenario
-from tests.licensing.payments.asking import SAVED_500, SILENCE, answer, ok, start
+from tests.licensing.payments.asking import SAVED_500, SILENCE, answer, ok, session, start
 
 pytestmark = pytest.mark.django_db
 
@@ -35,13 +35,6 @@ def lost(order: Order) -> Payment:
 
 def settle(payment: Payment, after: timedelta = timedelta()) -> Payment:
     return settlement.settle(payment_id=payment.name_id, actor=SYSTEM, at=scenario.now() + after)
-
-
-def session(status: str, name: str = "cs_1") -> Outcome[SessionFacts]:
-    facts = SessionFacts(
-        name, status, "unpaid", 1, "usd", None, None, None, scenario.now(), None, None, False, {}
-    )  # fmt: skip
-    return Outcome(Kind.OK, facts)
 
 
 def test_the_poller_sends_the_same_key_again(monkeypatch: pytest.MonkeyPatch, order: Order) -> None:

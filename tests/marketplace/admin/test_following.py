@@ -19,6 +19,7 @@ from licensing.catalogue.models import Work
 from licensing.clearing.models import Clearance
 from licensing.grants.models import Grant
 from licensing.orders.models import Order
+from licensing.payments import calls
 from licensing.payments.models import Payment
 from licensing.royalties import services as royalties
 from licensing.royalties.models import AllocationRun
@@ -61,6 +62,15 @@ def test_an_order_leads_to_all_that_belongs_to_it(grant: Grant, house: Client) -
         found = re.findall(rf'href="(/admin/licensing/{kind}/\d+/change/)"', text)
         assert found, kind
         _text(house, found[0])
+
+
+def test_a_payment_shows_every_call_about_it(grant: Grant, house: Client) -> None:
+    with unit(SYSTEM):
+        payment = Payment.objects.get(order=grant.order)
+        for key, subject in (("k:1", payment.name_id), ("k:close", f"{payment.name_id}:close"), ("k:2", "pay_other")):
+            calls.write_down(key=key, subject=subject, method="m", params={}, at=scenario.now())
+    text = _text(house, _page(payment))
+    assert [key in text for key in ("k:1", "k:close", "k:2")] == [True, True, False]
 
 
 def test_the_pages_of_an_order_cost_the_same_for_any_number_of_works(house: Client) -> None:
