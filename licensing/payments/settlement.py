@@ -137,7 +137,10 @@ def settle(*, payment_id: str, actor: Actor, at: datetime) -> Payment:
 
 
 def _fetch(payment: Payment) -> tuple[PaymentFacts | None, bool]:
-    """The facts of the intent (None before anybody tried to pay), and whether its hosted page is over for good."""
+    """The facts of the intent (None before anybody tried to pay), and whether its hosted page is over for good.
+
+    A page is used once: where the money it announced, such as a bank debit, fails later, nobody can pay there again.
+    """
     known = calls.configured()
     session: SessionFacts | None = None
     facts: PaymentFacts | None = None
@@ -152,7 +155,9 @@ def _fetch(payment: Payment) -> tuple[PaymentFacts | None, bool]:
         raise Refused(
             "payment_unknown", f"Stripe did not answer for {payment.name_id}: {problem.message}", retryable=True
         )
-    return facts, session is not None and session.status == "expired"
+    failed = facts is not None and facts.status == "requires_payment_method"
+    over = session is not None and (session.status == "expired" or (session.status == "complete" and failed))
+    return facts, over
 
 
 def apply(payment: Payment, facts: PaymentFacts, *, actor: Actor, at: datetime) -> None:

@@ -122,6 +122,20 @@ def test_a_page_that_is_over_frees_the_order(monkeypatch: pytest.MonkeyPatch, or
     assert start(order, "again", "checkout").status == "pending"
 
 
+def test_a_debit_that_fails_after_the_page_was_used_frees_the_order(
+    monkeypatch: pytest.MonkeyPatch, order: Order
+) -> None:
+    coming = scenario.paid(order.total_minor, status="processing", captured_minor=0)
+    failed = scenario.paid(order.total_minor, status="requires_payment_method", captured_minor=0)
+    answer(
+        monkeypatch, session("open"), session("open", payment=failed), session("complete", payment=coming),
+        session("complete", payment=failed), session("open", "cs_2"),
+    )  # fmt: skip
+    payment = start(order, method="checkout")
+    assert [settle(payment).status for _ in range(3)] == ["pending", "pending", "cancelled"]
+    assert start(order, "again", "checkout").status == "pending"
+
+
 def test_a_cancelled_intent_may_be_told_twice(monkeypatch: pytest.MonkeyPatch, order: Order) -> None:
     gone = ok(scenario.paid(order.total_minor, status="canceled", captured_minor=0))
     answer(monkeypatch, gone, gone, gone)
