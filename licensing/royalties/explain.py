@@ -24,20 +24,20 @@ def cent(
     """Explain what `payee` (pty_, cfl_ of an escrow, or the year of unclaimed money) got of `work` in `run`.
 
     `part` is the number of one of several parts that a payee has of a work. What is left out is chosen: the newest run,
-    its first row. Micro and remainders are integers; `recomputed_micro`, q, r and the cut are divided again from the
-    frozen inputs by the oracle, at both levels, and `equal` says that floor, remainder, rank and amount of both are
-    what that gives.
+    its first row. Micro and remainders are integers, `share` is out of `share_of`; `recomputed_micro`, q, r and the cut
+    are divided again from the frozen inputs by the oracle, at both levels, and `equal` says that floor, remainder, rank
+    and amount of both are what that gives.
     Raises Refused("not_found"). Needs an open unit. Source: money.md 2, "Explain this cent".
     """
     row = _find(run, work, payee, part)
     level = WorkAllocation.objects.get(run_date=row.run_date, id=row.id >> 16)
-    of_work, again = _again(row)
+    of_work, again, whole = _again(row)
     tie = apportion.tie(row.run.public_id, row.work.public_id, row.part_no).hex()
     return {
         "run": row.run.name_id, "work": row.work.name_id, "payee": row.account.owner, "part_no": row.part_no,
         "q": again.q, "r": again.r, "floor": row.floor, "remainder": row.remainder, "rank": row.rank,
-        "cut_rank": again.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "held": row.held,
-        "amount_micro": row.amount, "recomputed_micro": again.amount,
+        "cut_rank": again.cut_rank, "tie": tie, "bumped": row.bumped, "share": row.weight, "share_of": whole,
+        "held": row.held, "amount_micro": row.amount, "recomputed_micro": again.amount,
         "equal": _numbers(row) == _numbers(again) and _numbers(level) == _numbers(of_work),
         "input_hash": row.run.input_hash, "output_hash": row.run.output_hash,
         "rule_version": row.run.rule_version, "currency": row.run.currency,
@@ -61,8 +61,8 @@ def _find(run: str | None, work: str | None, payee: str | None, part: str | None
         rows = rows.filter(id__gte=chosen.first_row << 16)
     if payee:
         rows = rows.filter(account__owner=payee)
-    if part:
-        rows = rows.filter(part_no=int(part)) if part.isdecimal() else rows.none()
+    if part:  # 16 bits, as in the row's id
+        rows = rows.filter(part_no=int(part)) if part.isdecimal() and len(part) <= 5 else rows.none()
     joined = rows.select_related("run__order__quote", "run__entry", "work", "claim", "account", "split_part__version")
     found = joined.order_by("id").first()
     if found is None:
@@ -77,13 +77,14 @@ def _key(prefix: str, name: str) -> Any:
         raise Refused("not_found", f"{error}.") from None
 
 
-def _again(row: Allocation) -> tuple[apportion.Share, apportion.Share]:
-    """The row's work and the row itself from the frozen inputs."""
+def _again(row: Allocation) -> tuple[apportion.Share, apportion.Share, int]:
+    """The row's work and the row itself from the frozen inputs, and what all shares of the work add up to."""
     run, work = row.run, row.work.public_id
     given = recompute.inputs(run, work)
     of_work = split.divide_works(run.public_id, run.pool_micro, given.works)[work]
     parts = split.shares_of_work(work, given.parts[work])
-    return of_work, split.divide_parts(run.public_id, work, of_work.amount, parts)[row.part_no - 1]
+    again = split.divide_parts(run.public_id, work, of_work.amount, parts)[row.part_no - 1]
+    return of_work, again, sum(share for _, share in parts)
 
 
 def _numbers(row: Allocation | WorkAllocation | apportion.Share) -> tuple[int, int, int, bool, int]:

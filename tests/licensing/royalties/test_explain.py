@@ -47,6 +47,8 @@ def test_every_row_explains_itself() -> None:
             assert found["equal"]
             assert found["amount_micro"] == row.amount
             assert found["floor"] + (found["rank"] <= found["cut_rank"]) == row.amount
+            share, of = found["share"], found["share_of"]
+            assert found["q"] * share + found["r"] * share // of == found["floor"]
             level = found["work_level"]
             assert (
                 level["q"] * level["weight"] + level["r"] * level["weight"] // level["weight_total"] == level["floor"]
@@ -74,7 +76,7 @@ def test_each_of_several_parts_of_one_payee_is_explained() -> None:
         assert [(one["part_no"], one["equal"]) for one in found] == [(1, True), (2, True), (3, True)]
         assert sum(one["amount_micro"] for one in found) == run.pool_micro
         assert explain.cent(**asked) == found[0]
-        for wrong in ("0", "4", "x", "-1", "9" * 30):
+        for wrong in ("0", "4", "x", "-1", "9" * 30, "9" * 5000):
             with pytest.raises(Refused, match="got nothing"):
                 explain.cent(part=wrong, **asked)
 
