@@ -118,7 +118,8 @@ def presented(document: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
     if stored is None:
         return _verdict("not_issued_here", document)
     found = _facts(stored, at)
-    if issuer.revoked_at is not None:
+    ended = issuer.revoked_at
+    if ended is not None and (issuer.record["reason"] == "compromised" or stored.issued_at >= ended):
         return _verdict("issuer_key_revoked", document, found)
     status = "superseded" if stored.version < stored.grant.version else found.status
     return _verdict("", document, found, status)

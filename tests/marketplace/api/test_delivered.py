@@ -18,6 +18,7 @@ from accounts.unit import SYSTEM, unit
 from licensing.delivery import links
 from licensing.delivery import services as delivery
 from licensing.delivery.models import Release, ReleaseFile, Shard
+from licensing.grants import keys
 from licensing.grants.models import Grant
 from licensing.kernel import canonical
 from licensing.outside import storage
@@ -123,6 +124,22 @@ def test_a_revoked_grant_is_said_to_be_revoked(cast: Cast, bought: Bought) -> No
     assert fetch(f"certificates/{bought.grant.name_id}").json["status"] == "revoked"
     verdict = cast.nobody.post("certificates:verify", document).json
     assert (verdict["ok"], verdict["authentic"], verdict["status"]) == (False, True, "revoked")
+
+
+@pytest.mark.parametrize(
+    ("reason", "after", "problem"), [
+        ("superseded", 1, None), ("ceased", 1, None), ("superseded", 0, "issuer_key_revoked"),
+        ("compromised", 1, "issuer_key_revoked"),
+    ],
+)  # fmt: skip
+def test_what_a_key_signed_before_its_end_stays_good_unless_it_was_stolen(
+    cast: Cast, bought: Bought, reason: str, after: int, problem: str | None
+) -> None:
+    document = json.loads(bought.buyer.get(f"grants/{bought.grant.name_id}/certificate").content)
+    key = document["proof"]["verificationMethod"]
+    keys.revoke(key_id=key, reason=reason, actor=SYSTEM, at=scenario.now() + timedelta(seconds=after))
+    verdict = cast.nobody.post("certificates:verify", document).json
+    assert (verdict["ok"], verdict["problem"]) == (problem is None, problem)
 
 
 def test_the_trust_file_names_our_keys(bought: Bought) -> None:
