@@ -29,7 +29,7 @@ def itself(event: DomainEvent) -> Sequence[str]:
 def captured_payments(event: DomainEvent) -> Sequence[str]:
     """Of a grant: every captured payment of its order."""
     grant = Grant.objects.get(public_id=ids.decode("grt", event.subject))
-    found = Payment.objects.filter(order_id=grant.order_id, captured_minor__gt=0).order_by("id")
+    found = Payment.objects.filter(order_id=grant.order_id, status="captured").order_by("id")
     return [payment.name_id for payment in found]
 
 

@@ -20,7 +20,7 @@ from tests.support.databases import Committed
 ACTOR = system()
 AT = datetime(2026, 3, 10, tzinfo=UTC)
 ORDER = "ord_01M80MWVB0FY99A0A4XNKMZFDW"
-# A grant and two payments of one order, one of them without money; loaded as a restore would, without checks.
+# A grant and payments of one order: captured, without money, in suspense; loaded as a restore would, without checks.
 ROWS = """
 SET session_replication_role = replica;
 INSERT INTO licensing_grant (public_id, created_at, organisation_id, livemode, order_id, version, status, issued_at,
@@ -30,11 +30,12 @@ INSERT INTO licensing_payment (public_id, created_at, organisation_id, livemode,
   hosted_url, amount_minor, currency, captured_minor, balance_transaction, status)
 VALUES ('{paid}', now(), 1, false, 7, 'a', 'checkout', '', '', 5, 'usd', 5, '', 'captured'),
        ('{failed}', now(), 1, false, 7, 'b', 'checkout', '', '', 5, 'usd', 0, '', 'failed'),
+       ('{strange}', now(), 1, false, 7, 'd', 'checkout', '', '', 5, 'usd', 4, '', 'suspense'),
        ('{alone}', now(), 1, false, 8, 'c', 'checkout', '', '', 5, 'usd', 5, '', 'captured');
 """
 IDS = {
     name: f"019cd5fe-f800-7000-8000-00000000000{number}"
-    for number, name in enumerate(("grant", "paid", "failed", "alone"))
+    for number, name in enumerate(("grant", "paid", "failed", "alone", "strange"))
 }
 
 
