@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -104,15 +104,22 @@ class Person:
 
 @dataclass
 class Cast:
-    """Everybody, by name."""
+    """Everybody by name, each hired when first asked for: a test pays for the people it needs."""
 
-    people: dict[str, Person]
+    houses: dict[str, Organisation] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=lambda: {"nobody": Person()})
 
     def __getattr__(self, name: str) -> Person:
-        try:
-            return self.people[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name not in self.people:
+            if name not in ROLES:
+                raise AttributeError(name)
+            slug, kinds, role = ROLES[name]
+            if slug not in self.houses:
+                self.houses[slug] = accounts.register_organisation(
+                    name=slug.title(), slug=f"{slug}-{next(_turn)}", roles=kinds, country="DE", actor=SYSTEM, at=AT
+                )
+            self.people[name] = person(role, self.houses[slug])
+        return self.people[name]
 
 
 def person(
@@ -140,14 +147,8 @@ def keyed(
 
 
 def hire(*names: str) -> Cast:
-    """The people named (default: all of them) with their organisations. Needs a database."""
-    people: dict[str, Person] = {"nobody": Person()}
-    houses: dict[str, Organisation] = {}
-    for name in names or ROLES:
-        slug, kinds, role = ROLES[name]
-        if slug not in houses:
-            houses[slug] = accounts.register_organisation(
-                name=slug.title(), slug=f"{slug}-{next(_turn)}", roles=kinds, country="DE", actor=SYSTEM, at=AT
-            )
-        people[name] = person(role, houses[slug])
-    return Cast(people)
+    """A cast with the people named already there. Needs a database, and no unit of anybody else."""
+    cast = Cast()
+    for name in names:
+        getattr(cast, name)
+    return cast

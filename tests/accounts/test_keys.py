@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def cast(db: None) -> Cast:
-    return casting.hire()
+    return casting.hire("developer", "admin")  # the lists of keys have both
 
 
 def asked(person: Person, **changes: object) -> dict[str, object]:
