@@ -32,7 +32,7 @@ class World:
 
     rng: random.Random
     calm: bool = False  # rights as they mostly are: one owner, offers that fit
-    past: random.Random | None = None  # dice of a world in which the licensee was mostly told about the past
+    past: random.Random | None = None  # dice of a world in which most offers are answers about the past
     organisations: list[Organisation] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     claims: list[r.Claim] = field(default_factory=list)
@@ -83,7 +83,7 @@ def window(begins: int, ends: int) -> dict[str, dict[str, str]]:
 
 
 def build(seed: int, *, works: int = 6, loud: float = 1.0, past: bool = False) -> World:
-    """Draw a world; `loud` scales how much gets in the way; `past`: most offers answer the licensee about the past."""
+    """Draw a world; `loud` scales how much gets in the way; `past`: its offers are mostly answers about the past."""
     rng = random.Random(seed)  # noqa: S311 -- a test's dice, not a secret
     world = World(rng, calm=past or rng.random() < 0.7)
     world.past = random.Random(seed) if past else None  # noqa: S311 -- as above
@@ -211,11 +211,18 @@ def _terms(world: World) -> None:
 
 
 def _answer(world: World, version: r.TermsVersion, dice: random.Random) -> None:
-    """Make an offer an answer about the past, to the licensee or to another, mostly."""
-    version.approval = dice.choice(["released"] * 3 + ["auto", "manual"])
-    version.body |= window(dice.choice((-400, -6, -5, -4, 0)), dice.choice((84, 85, 86, 360, 361, 400)))
-    version.audience = "named"
-    version.audience_organisation = world.organisations[dice.choice((3, 3, 3, 1))]
+    """Make an offer an answer about the past, mostly, which differs from the others in its days, price and reader."""
+    easy = {
+        "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7, "training_days": None,
+        "retention_days": None, "offer": DateRange(None, None), "survival": "perpetual", "commercial": True,
+        "distribution": [], "conditions": [], "currency": "usd", "audience": "named",
+        "audience_organisation": world.organisations[dice.choice((3, 3, 3, 1))],
+        "approval": dice.choice(["released"] * 3 + ["auto", "manual"]),
+        "price": {"rules": [{"kind": "flat", "amount_micro": dice.choice((1, 7, 10**6))}]},
+    }  # fmt: skip
+    for name, value in easy.items():
+        setattr(version, name, value)
+    version.body = window(dice.choice((-400, -6, -5, -4, 0)), dice.choice((84, 85, 86, 360, 361, 400)))
 
 
 def _assign(world: World, owner: Organisation, terms: r.Terms) -> None:
