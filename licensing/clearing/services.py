@@ -168,8 +168,7 @@ def give_up(*, actor: Actor, at: datetime) -> int:
         left = set(waiting) - set(about.values_list("subject", flat=True))
         for name in sorted(left):
             row = waiting[name]
-            whose = system(livemode=row.livemode, organisation_id=row.organisation_id)
-            states.advance(row, "failed", actor=whose, at=at)
+            states.advance(row, "failed", actor=system(livemode=row.livemode), at=at)
     return len(left)
 
 
