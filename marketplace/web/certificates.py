@@ -92,9 +92,9 @@ def _json_object(data: bytes | str, complaint: str) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def check(request: HttpRequest) -> HttpResponse:
     """The form; a POST presents a file, `?id=grt_...` leads to the page of a grant."""
-    wanted = request.GET.get("id", "").strip()
+    wanted = request.GET.get("id", "").strip().rstrip("/").rpartition("/")[-1]
     if wanted:
-        return redirect("web:certificate", grant=wanted.rsplit("/", 1)[-1])
+        return redirect("web:certificate", grant=wanted)
     if request.method != "POST":
         return render(request, "web/check.html", {"form": Presented()})
     return _verdict(request, "web/check.html", {})

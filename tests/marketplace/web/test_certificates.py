@@ -173,3 +173,14 @@ def test_no_file_is_said_at_the_field() -> None:
     answer = visitor("zh-hans").post("/certificates", {})
     assert answer.status_code == 422
     assert "请选择文件，或粘贴证书文本。" in answer.content.decode()
+
+
+@pytest.mark.parametrize("typed", ["{}", " {} ", "https://licet.example/certificates/{}", "/certificates/{}/"])
+def test_a_number_or_an_address_that_ends_in_one_leads_to_the_page(grant: Grant, typed: str) -> None:
+    answer = visitor().get("/certificates", {"id": typed.format(grant.name_id)})
+    assert answer.headers["Location"] == f"/certificates/{grant.name_id}"
+
+
+@pytest.mark.parametrize("typed", ["", " ", "/", "//"])
+def test_no_number_shows_the_form_again(typed: str) -> None:
+    assert visitor().get("/certificates", {"id": typed}).status_code == 200
