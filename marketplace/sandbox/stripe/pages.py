@@ -116,7 +116,7 @@ def _act(unit: Unit, session: Json, request: Request, tongue: str) -> Page:
         return Page(200, _form(session, items, tongue, {}))
     given = {key: values[0] for key, values in parse_qs(request.body, keep_blank_values=True).items()}
     if given.get("act") == "cancel":
-        return Page(303, location=session["cancel_url"] or _success(session))
+        return Page(303, location=session["cancel_url"] or request.path)
     method = METHOD_BY_NUMBER.get("".join(given.get("card", "").split()))
     if method is None:
         return Page(400, _form(session, items, tongue, given, "unknown"))
@@ -158,6 +158,7 @@ def _form(
     warning = f'<p class="error" role="alert" id="error">{words[error]}</p>' if error else ""
     email = given.get("email", session["customer_email"] or "")
     wrong = ' aria-invalid="true"' if error else ""
+    away = f'<button name="act" value="cancel" formnovalidate>{words["cancel"]}</button>'
     return _document(
         tongue,
         f"""{warning}
@@ -171,7 +172,7 @@ def _form(
 <input id="card" name="card" value="{escape(given.get("card", "4242 4242 4242 4242"))}" inputmode="numeric"
  autocomplete="off" aria-describedby="{"error hint" if error else "hint"}"{wrong}><p id="hint">{words["hint"]}</p>
 <div class="buttons"><button class="pay" name="act" value="pay">{words["pay"]} {total}</button>
-<button name="act" value="cancel" formnovalidate>{words["cancel"]}</button></div>
+{away if session["cancel_url"] else ""}</div>
 </form>""",
     )
 

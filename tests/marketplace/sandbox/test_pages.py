@@ -104,6 +104,17 @@ def test_cancel_goes_back_and_charges_nothing(session: SessionFacts, reach: Gate
     assert gateway.fetch_checkout_session(reach, session.id).unwrap().status == "open"
 
 
+def test_without_a_way_back_there_is_no_cancel(reach: Gateway) -> None:
+    line = facts.Line("Licence", 100, 1)
+    session = gateway.create_checkout_session(
+        reach, key=str(uuid4()), lines=[line], currency="usd", order_id="ord_page", success_url=OK, cancel_url="",
+        metadata={},
+    ).unwrap()  # fmt: skip
+    assert 'value="cancel"' not in _browse(session)[1]
+    assert _browse(session, act="cancel", card="4242424242424242")[::2] == (303, urlsplit(session.url or "").path)
+    assert gateway.fetch_checkout_session(reach, session.id).unwrap().status == "open"
+
+
 def test_an_expired_page_takes_no_money(session: SessionFacts, reach: Gateway) -> None:
     gateway.expire_checkout_session(reach, key=str(uuid4()), session=session.id).unwrap()
     status, body, _ = _browse(session, act="pay", card="4242424242424242")
