@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import path
@@ -22,6 +23,15 @@ from marketplace.admin.columns import code, display, link, micro, number
 from marketplace.admin.reading import SHOWN, Named, Reading, StatusFilter, table
 from marketplace.admin.site import site
 from marketplace.web.words import word
+
+SUMMED: Final = 100_000
+"""Lines of one account that a page adds up."""
+_BALANCES: Final = """
+SELECT a.id, coalesce(sum(l.amount), 0), count(l.amount) FROM unnest(%(accounts)s::bigint[]) AS a (id)
+LEFT JOIN LATERAL (
+    SELECT amount FROM licensing_ledgerline WHERE account_id = a.id ORDER BY xid LIMIT %(most)s + 1
+) l ON true GROUP BY a.id
+"""
 
 
 @admin.register(LedgerEntry, site=site)
@@ -64,16 +74,15 @@ class Entries(Named):
 
 
 class WithBalances(ChangeList):
-    """Adds the balances of the accounts on this page in one query, instead of one per row or over the whole book."""
+    """Adds the balances of the accounts on this page in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page, then the sums of its accounts."""
         super().get_results(request)
         rows: Any = list(self.result_list)
-        found = LedgerLine.objects.filter(account__in=[row.pk for row in rows]).order_by()
-        sums = dict(found.values_list("account_id").annotate(Sum("amount")))
+        found = balances([row.pk for row in rows])
         for row in rows:
-            row.balance_micro = sums.get(row.pk, 0)
+            row.balance_micro = found[row.pk]
         self.result_list = rows
 
 
@@ -99,16 +108,16 @@ class Accounts(Reading):
 
     @display(_("balance"))
     def balance(self, row: LedgerAccount) -> SafeString:
-        """Debit less credit, every digit."""
-        found: int | Decimal | None = getattr(row, "balance_micro", None)
+        """Debit less credit, every digit; of an account with more lines than a page adds up, where to ask."""
+        found = row.balance_micro if hasattr(row, "balance_micro") else balances([row.pk])[row.pk]
         if found is None:
-            found = LedgerLine.objects.filter(account=row).aggregate(sum=Sum("amount"))["sum"] or 0
-        return number(micro(int(found), row.currency_id))
+            return format_html("{} {}", _("too many lines to add up here:"), code("/v1/ledger/trial_balance"))
+        return number(micro(found, row.currency_id))
 
     @display(_("newest lines"))
     def newest(self, row: LedgerAccount) -> SafeString:
-        """The last ones, newest first."""
-        found = LedgerLine.objects.filter(account=row).select_related("entry").order_by("-effective_date", "-id")
+        """The last ones that were posted, newest first: in the order of the index, however many there are."""
+        found = LedgerLine.objects.filter(account=row).select_related("entry").order_by("-xid", "-id")
         cells = (
             (each.effective_date, link(each.entry), word(each.entry.kind),
              number(micro(each.amount, each.currency_id)))
@@ -197,6 +206,13 @@ def _rows(run: AllocationRun) -> QuerySet[Allocation]:
     """What a run divided, by the range of the key: the table has no index by run."""
     first, last = run.first_row << 16, (run.last_row + 1) << 16
     return Allocation.objects.filter(run=run, run_date=run.run_date, id__gt=first, id__lt=last)
+
+
+def balances(accounts: Sequence[int]) -> dict[int, int | None]:
+    """Sums of accounts in micro units; None where more than SUMMED lines would have to be added."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BALANCES, {"accounts": list(accounts), "most": SUMMED})
+        return {account: int(total) if lines <= SUMMED else None for account, total, lines in cursor.fetchall()}
 
 
 def difference(amount: int, currency: str) -> SafeString:

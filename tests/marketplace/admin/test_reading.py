@@ -14,6 +14,7 @@ from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Work
 from licensing.grants.models import Grant
 from licensing.ledger.models import LedgerAccount
+from marketplace.admin import money
 from marketplace.admin.clearing import without_secrets
 from marketplace.admin.columns import micro, minor
 from marketplace.admin.reading import Reading, table
@@ -147,6 +148,20 @@ def test_accounts_show_balances_that_cancel_out(grant: Grant) -> None:
     account = _first(LedgerAccount)
     assert account.code in text
     assert "USD" in text
+
+
+def test_an_account_with_more_lines_than_a_page_adds_up_says_so(
+    grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, account = signed_in(hire("auditor").auditor.user), _first(LedgerAccount)
+    with unit(SYSTEM):
+        lines = account.lines.count()
+    assert "too many lines" not in client.get(_list("ledgeraccount")).content.decode()
+    monkeypatch.setattr(money, "SUMMED", lines - 1)
+    for address in (_list("ledgeraccount"), _page(account)):
+        text = client.get(address).content.decode()
+        assert "too many lines" in text, address
+        assert "/v1/ledger/trial_balance" in text, address
 
 
 def test_secrets_are_not_shown(grant: Grant) -> None:
