@@ -57,7 +57,7 @@ def _called(found: dict[str, Any]) -> str:
 
 
 def _parts(found: dict[str, Any]) -> list[tuple[str, SafeString]]:
-    """Three tables in the order of the arithmetic: the payment, the works, the payees of the work."""
+    """Tables in the order of the arithmetic: the payment, the works, the payees of the work; then the sources."""
     return [
         (_("1. What there was to divide"), table(HEADS, _charge(found))),
         (_("2. What the work got of it"), table(HEADS, _work(found))),
@@ -95,7 +95,8 @@ def _payee(found: dict[str, Any]) -> list[tuple[Words, Cell]]:
     currency = found["currency"]
     return [
         (_("payee"), pointer(found["payee"])),
-        (_("share of the work, in millionths"), found["share"]),
+        (_("share of the payee"), found["share"]),
+        (_("shares of all payees of the work"), found["share_of"]),
         (_("floor, in millionths of the smallest unit"), found["floor"]),
         (_("remainder of the division"), found["remainder"]),
         (_("rank of the remainder among the payees"), found["rank"]),

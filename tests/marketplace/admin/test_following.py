@@ -97,9 +97,10 @@ def test_an_amount_leads_to_its_explanation(grant: Grant, house: Client) -> None
     assert ">equal<" in text
     assert re.search(r"Work \d → Payee \d: \d", text)
     assert run.input_hash in text
+    assert re.search(r"Shares of all payees of the work</td><td><span class=\"num\">1,000,000<", text, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("asked", ["", "?work=wrk_x", "?payee=pty_none", "?work=<b>&payee=1"])
+@pytest.mark.parametrize("asked", ["", "?work=wrk_x", "?payee=pty_none", "?work=<b>&payee=1", "?part=99", "?part=x"])
 def test_an_explanation_of_nothing_is_not_found(grant: Grant, house: Client, asked: str) -> None:
     with unit(SYSTEM):
         run = AllocationRun.objects.get(order=grant.order)
