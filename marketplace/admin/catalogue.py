@@ -165,7 +165,7 @@ class TermsOffers(Named):
         """Catalogues, imprints and works that offer these terms."""
         found = TermsAssignment.objects.filter(terms=row).select_related("catalogue", "imprint", "work")
         cells = (
-            (word(each.level), _target(each), each.created_at, each.ended_at)
+            (word(each.level), link(each.catalogue or each.imprint or each.work), each.created_at, each.ended_at)
             for each in found.order_by("id")[: SHOWN + 1]
         )
         return table((_("level"), _("stated for"), _("since"), _("until")), cells)
@@ -184,12 +184,3 @@ class Reservations(Named):
     list_display = ("public_number", "kind", "level", "organisation", "signal", "status", "created_at")
     list_select_related = linked = ("organisation",)
     list_filter = (StatusFilter,)
-
-
-def _target(stated: TermsAssignment) -> SafeString:
-    """What terms are assigned to."""
-    if stated.catalogue:
-        return link(stated.catalogue, stated.catalogue.name)
-    if stated.imprint:
-        return link(stated.imprint, stated.imprint.name)
-    return link(stated.work, stated.work and stated.work.title)

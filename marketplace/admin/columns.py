@@ -95,9 +95,11 @@ def pointer(name: str) -> SafeString:
 
 
 def link(row: Any, text: object = "") -> SafeString:
-    """A link to the page of a row; a public id is its text when there is no other."""
+    """A link to the page of a row; a public id is its text when there is no other. Rows without a page are named."""
     if row is None:
         return format_html("{}", NOTHING)
+    if not site.is_registered(type(row)):
+        return format_html("{}", text or called(row))
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     return format_html('<a class="go" href="{}">{}</a>', address, text or called(row))
 
@@ -189,7 +191,7 @@ class Column:
 
     def _by_type(self, held: Any) -> Any:
         if isinstance(self.field, models.ForeignKey):
-            return link(held) if site.is_registered(type(held)) else called(held)
+            return link(held)
         if isinstance(self.field, models.JSONField):
             return pretty(held)
         if isinstance(self.field, ArrayField):

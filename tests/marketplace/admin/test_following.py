@@ -14,13 +14,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts import identity
 from accounts.unit import SYSTEM, unit
-from licensing.catalogue.models import Work
+from licensing.catalogue.models import Imprint, Work
 from licensing.clearing.models import Clearance
 from licensing.grants.models import Grant
 from licensing.orders.models import Order
 from licensing.payments import calls
 from licensing.payments.models import Payment
+from licensing.rights import terms
+from licensing.rights.scopes import Target
 from licensing.royalties import services as royalties
 from licensing.royalties.models import AllocationRun
 from marketplace.admin.site import site
@@ -98,6 +101,19 @@ def test_an_amount_leads_to_its_explanation(grant: Grant, house: Client) -> None
     assert re.search(r"Work \d → Payee \d: \d", text)
     assert run.input_hash in text
     assert re.search(r"Shares of all payees of the work</td><td><span class=\"num\">1,000,000<", text, re.IGNORECASE)
+
+
+def test_terms_of_an_imprint_name_it(house: Client) -> None:
+    of, at = scenario.publisher("harbourside"), scenario.now()
+    assert of.terms
+    with unit(of.actor):
+        imprint = Imprint.objects.create(
+            public_id=identity.fresh(at), created_at=at, organisation=of.organisation, livemode=False, name="Oak & Ash",
+        )  # fmt: skip
+        Work.objects.filter(pk=of.works[0].pk).update(imprint=imprint)
+        terms.assign_terms(terms=of.terms, target=Target("imprint", imprint=imprint), actor=of.actor, at=at)
+    assert "<td>Oak &amp; Ash</td>" in _text(house, _page(of.terms))
+    assert "<dd>Oak &amp; Ash</dd>" in _text(house, _page(of.works[0]))
 
 
 @pytest.mark.parametrize("asked", ["", "?work=wrk_x", "?payee=pty_none", "?work=<b>&payee=1", "?part=99", "?part=x"])
