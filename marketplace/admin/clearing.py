@@ -285,6 +285,7 @@ class Payments(Named):
 class WebhookEvents(Reading):
     """The inbox of what the payment service says."""
 
+    headline = "event_id"
     list_display = ("id", "received_at", "type", "object_id", "event_id", "status", "attempts", "handled_at")
     list_filter = (StatusFilter,)
     search_fields = ("=event_id", "=object_id", "=type")

@@ -65,6 +65,7 @@ class Imports(Named):
 class Issues(Reading):
     """All issues, by code."""
 
+    headline = "code"
     list_display = ("id", "record_import", "problem", "severity", "line", "column", "path", "seen")
     list_display_links = ("id",)
     list_select_related = linked = ("record_import",)

@@ -90,6 +90,7 @@ class WithBalances(ChangeList):
 class Accounts(Reading):
     """Accounts with their balance."""
 
+    headline = "code"
     list_display = ("code", "kind", "currency_code", "balance", "owner", "closed_at")
     list_display_links = ("code",)
     search_fields = ("code__startswith", "=owner")

@@ -115,6 +115,7 @@ class Keys(Named):
 class Audit(Reading):
     """Who did what to what, when."""
 
+    headline = "act"
     list_display = ("id", "at", "act", "subject", "actor", "organisation", "request_id")
     list_select_related = linked = ("organisation",)
     search_fields = ("=subject", "=actor", "=act", "=request_id")

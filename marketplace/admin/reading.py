@@ -157,7 +157,7 @@ class Reading(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:  # fmt: skip
-        """Titled by our own name of the table, with the row's name under it."""
+        """Titled by our own name of the table, with the row's name, or else its number, under it."""
         row = self.get_object(request, object_id) if object_id and self.headline else None
         told = {"title": self.admin_site.name_of(self.model), "headline": getattr(row, self.headline or "pk", "")}
         return super().changeform_view(request, object_id, form_url, told | (extra_context or {}))
