@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from accounts.models import ApiKey
 from licensing.kernel import money
 from marketplace.admin.site import site
 from marketplace.web.words import word
@@ -184,9 +185,9 @@ class Column:
         if held is None or held in ("", []):
             return NOTHING
         if field.name.endswith("_minor"):
-            return number(minor(held, currency_of(row)))
+            return _money(minor, held, row)
         if field.name.endswith("_micro") or field.name in self.micro_units:
-            return number(micro(held, currency_of(row)))
+            return _money(micro, held, row)
         return self._by_type(held)
 
     def _by_type(self, held: Any) -> Any:
@@ -214,10 +215,10 @@ def span(held: Any) -> str:
     return f"{start or '…'} – {end or _('without end')}"
 
 
-def currency_of(row: Any) -> str:
-    """The currency of a row with amounts."""
-    held = row.currency
-    return str(getattr(held, "code", held))
+def _money(unit: Callable[[int, str], str], held: int, row: Any) -> SafeString | str:
+    """An amount in the row's currency; nothing of a key without a cap, which counts in none."""
+    currency = row.spend_currency if isinstance(row, ApiKey) else row.currency
+    return number(unit(held, str(getattr(currency, "code", currency)))) if currency else NOTHING
 
 
 def display(

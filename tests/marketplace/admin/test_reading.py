@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from accounts.unit import SYSTEM, unit
 from licensing.catalogue.models import Work
 from licensing.grants.models import Grant
@@ -85,6 +85,7 @@ def test_every_list_and_every_page_opens(grant: Grant) -> None:
             text = answer.content.decode()
             assert answer.status_code == 200, name
             assert not re.search(r"\w object \(", text), name  # a row that Django has no name for
+            assert "<dd>-</dd>" not in text, name  # a value that could not be read
             opened += 1
     assert opened >= 15
 
@@ -217,6 +218,18 @@ def test_money_is_written_with_its_own_digits(amount: int, currency: str, shown:
 def test_micro_amounts_keep_every_digit() -> None:
     assert micro(-44_200_597, "usd") == "-0.44200597 USD"
     assert micro(None, "usd") == "—"
+
+
+def test_a_key_shows_its_cap_in_its_currency() -> None:
+    client, key = signed_in(hire("operator").operator.user), hire("developer").developer.key
+    assert key
+    address = reverse("admin:accounts_apikey_change", args=[key.pk])
+    assert "<dt>Spent</dt>" not in client.get(address).content.decode()
+    with unit(SYSTEM):
+        ApiKey.objects.filter(pk=key.pk).update(spend_cap_minor=50_000, spent_minor=1_234, spend_currency="usd")
+    text = client.get(address).content.decode()
+    assert "500.00 USD" in text
+    assert "12.34 USD" in text
 
 
 def test_tables_escape_and_stop() -> None:
