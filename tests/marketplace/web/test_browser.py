@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from accounts import services as accounts
 from accounts.models import Organisation
@@ -181,6 +181,17 @@ def test_no_page_breaks_its_own_policy(site: Site, browser: Browser) -> None:
     page.click("a[href*='/change/'] >> nth=0")
     expect(page.locator("body")).to_contain_text("clm_")
     assert said == []
+
+
+def test_the_api_documentation_asks_no_other_host(site: Site, browser: Browser) -> None:
+    page, own = _window(browser, site, "en").new_page(), (site.url, "data:", "blob:")
+    foreign: list[Request] = []
+    page.on("request", lambda each: None if each.url.startswith(own) else foreign.append(each))
+    page.goto("/v1/docs")
+    expect(page.locator("redoc h1").first).to_contain_text("Licet", timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    assert [each.url for each in foreign if each.failure != "csp"] == []  # Redoc tries its logo: the policy stops it
+    assert page.locator("redoc img:visible").count() == 0
 
 
 def test_the_keyboard_reaches_the_content_first(site: Site, browser: Browser) -> None:
