@@ -62,6 +62,12 @@ class Clearance(Named, Tenant):
     decisions_hash = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=10, default="deciding")
 
+    class Meta:
+        indexes: ClassVar = [
+            # Looked through every minute, for those nobody will decide.
+            models.Index(fields=["id"], condition=models.Q(status="deciding"), name="clearance_deciding"),
+        ]
+
 
 class ClearanceFit(models.Model):
     """What the rules said of one distinct set of rights in a clearance: many works share it.
