@@ -292,8 +292,9 @@ SET LOCAL min_parallel_table_scan_size = '1MB'; SET LOCAL min_parallel_index_sca
 
 # Every work of the bundle with its fit, gates and price: the one pass over the works. What is missing is never a
 # yes: without a fit the work is refused and cannot be stored (fit is NOT NULL), without a price it has no outcome.
-# The fence keeps each step a step: otherwise the price is computed again wherever it is named. A volatile column is
-# never pulled up, this one is a constant by the time it runs, and unlike OFFSET 0 it leaves the step to the workers.
+# The fence keeps the steps that price a step: otherwise a price is computed again wherever it is named; the others are
+# cheaper computed again than handed on. A volatile column is never pulled up, this one is a constant by the time it
+# runs, and unlike OFFSET 0 it leaves the step to the workers.
 _FENCE = "CASE WHEN false THEN clock_timestamp() END AS fence"
 
 
@@ -310,15 +311,15 @@ def _works(
     many, join, below = _singly(priced, bad) if several else ("NULL::bigint AS many, 0 AS many_manual", "", "0")
     return f"""
 SELECT x.*, CASE WHEN gates <> 0 OR refused IS NOT FALSE THEN 'refused' WHEN price IS NULL THEN NULL
-  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 4 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome, {_FENCE}
+  WHEN by_hand & 1 <> 0 OR (past AND by_hand & 4 <> 0) THEN 'needs_approval' ELSE 'cleared' END AS outcome
 FROM (
-  SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates, {_FENCE} FROM (
+  SELECT z.*, z.flag_gates | CASE WHEN z.price > %(max_price)s THEN {PRICE_BIT} ELSE 0 END AS gates FROM (
     SELECT y.*,
       CASE y.mode WHEN 0 THEN CASE WHEN y.refused THEN NULL ELSE 0 END WHEN 2 THEN y.many ELSE {price} END AS price,
       CASE y.mode WHEN 0 THEN 0 WHEN 2 THEN y.many_manual
         WHEN 1 THEN CASE WHEN y.second THEN y.b_manual ELSE y.manual END END AS by_hand, {_FENCE}{picked}
     FROM (
-      SELECT v.*, coalesce(v.b_manual & 6 = v.manual & 6 AND v.price_b < v.price_a, false) AS second, {_FENCE} FROM (
+      SELECT v.*, coalesce(v.b_manual & 6 = v.manual & 6 AND v.price_b < v.price_a, false) AS second FROM (
         SELECT r.fit, r.refused, r.past, r.mode, r.share, r.manual, r.b_manual, {many},
           w.flags & %(gates)s | {below} AS flag_gates,
           CASE WHEN r.mode = 1 THEN {price100("r.", "w", measures)} END AS price_a,
