@@ -185,7 +185,7 @@ def checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         "signature_wrong": _("The signature fits the document"),
         "issuer_unknown": _("It was made with a key of this issuer"),
         "not_issued_here": _("The certificate is on record here, unchanged"),
-        "issuer_key_revoked": _("The key is in force"),
+        "issuer_key_revoked": _("The key was not compromised"),
         "status": _("The licence is in force"),
     }
     at = len(QUESTIONS) if found["problem"] is None else QUESTIONS.index(found["problem"])
@@ -206,12 +206,11 @@ def gist(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     rest = subject["licensorCount"] - len(names)
     if rest:
         names.append(_("and %(count)s more") % {"count": rest})
-    until = document.get("validUntil")
     return [
         (_("Licensee"), subject["licensee"]["name"]),
         (_("Licensors"), _(", ").join(names)),
         (_("Licensed for"), _(", ").join(action_names(subject["agreement"]["permission"]))),
-        (_("Valid until"), until[:10] if until else _("without end")),
+        (_("Training until"), subject["periods"]["training_until"] or _("without end")),
     ]
 
 

@@ -165,7 +165,8 @@ def test_a_pasted_text_that_is_none_stays_in_its_field(text: str) -> None:
 def test_the_answer_begins_with_who_what_and_until_when(grant: Grant) -> None:
     subject = json.loads(_document(grant))["credentialSubject"]
     head = _present(_document(grant), language="zh-hans").content.decode().partition("<h2>")[0]
-    for wanted in (subject["licensee"]["name"], subject["licensor"][0]["name"], "训练生成式模型", "有效期至"):
+    until = subject["periods"]["training_until"]
+    for wanted in (subject["licensee"]["name"], subject["licensor"][0]["name"], "训练生成式模型", "训练截止", until):
         assert wanted in head
 
 
