@@ -200,4 +200,5 @@ def test_the_keyboard_reaches_the_content_first(site: Site, browser: Browser) ->
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the content")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.url}/#content")
+    page.wait_for_url("**/#content")
+    assert page.url == f"{site.url}/#content"
