@@ -32,7 +32,7 @@ class World:
 
     rng: random.Random
     calm: bool = False  # rights as they mostly are: one owner, offers that fit
-    past: random.Random | None = None  # dice of a world in which most offers are answers about the past
+    past: bool = False  # most offers are answers about the past
     organisations: list[Organisation] = field(default_factory=list)
     works: list[Work] = field(default_factory=list)
     claims: list[r.Claim] = field(default_factory=list)
@@ -85,8 +85,7 @@ def window(begins: int, ends: int) -> dict[str, dict[str, str]]:
 def build(seed: int, *, works: int = 6, loud: float = 1.0, past: bool = False) -> World:
     """Draw a world; `loud` scales how much gets in the way; `past`: its offers are mostly answers about the past."""
     rng = random.Random(seed)  # noqa: S311 -- a test's dice, not a secret
-    world = World(rng, calm=past or rng.random() < 0.7)
-    world.past = random.Random(seed) if past else None  # noqa: S311 -- as above
+    world = World(rng, calm=past or rng.random() < 0.7, past=past)
     loud = 0.4 if world.calm else loud
     _owners(world)
     _works(world, works)
@@ -205,24 +204,24 @@ def _terms(world: World) -> None:
             body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
         )  # fmt: skip
         if world.past:
-            _answer(world, version, world.past)
+            _answer(world, version)
         version.save()
     _assign(world, owner, terms)
 
 
-def _answer(world: World, version: r.TermsVersion, dice: random.Random) -> None:
+def _answer(world: World, version: r.TermsVersion) -> None:
     """Make an offer an answer about the past, mostly, which differs from the others in its days, price and reader."""
     easy = {
         "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7, "training_days": None,
         "retention_days": None, "offer": DateRange(None, None), "survival": "perpetual", "commercial": True,
         "distribution": [], "conditions": [], "currency": "usd", "audience": "named",
-        "audience_organisation": world.organisations[dice.choice((3, 3, 3, 1))],
-        "approval": dice.choice(["released"] * 3 + ["auto", "manual"]),
-        "price": {"rules": [{"kind": "flat", "amount_micro": dice.choice((1, 7, 10**6))}]},
+        "audience_organisation": world.organisations[world.rng.choice((3, 3, 3, 1))],
+        "approval": world.rng.choice(["released"] * 3 + ["auto", "manual"]),
+        "price": {"rules": [{"kind": "flat", "amount_micro": world.rng.choice((1, 7, 10**6))}]},
     }  # fmt: skip
     for name, value in easy.items():
         setattr(version, name, value)
-    version.body = window(dice.choice((-400, -6, -5, -4, 0)), dice.choice((84, 85, 86, 360, 361, 400)))
+    version.body = window(world.rng.choice((-400, -6, -5, -4, 0)), world.rng.choice((84, 85, 86, 360, 361, 400)))
 
 
 def _assign(world: World, owner: Organisation, terms: r.Terms) -> None:
