@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Sum
 
 from accounts import audit, states
@@ -229,7 +228,7 @@ def poll(*, actor: Actor, at: datetime) -> int:
     Those older than a day are looked after once an hour. Returns how many.
     """
     slot = int(at.timestamp()) // int(LOOK_AGAIN.total_seconds())
-    with unit(actor), transaction.atomic():
+    with unit(actor):
         waiting = Payment.objects.filter(status__in=[*services.UNSENT, "pending"], created_at__lt=at - LOOK_AGAIN)
         if slot % (timedelta(hours=1) // LOOK_AGAIN):
             waiting = waiting.filter(created_at__gte=at - LATER_HOURLY)

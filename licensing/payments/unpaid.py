@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.unit import Actor, system, unit
@@ -18,7 +17,7 @@ from licensing.payments.models import Payment
 
 def look(*, actor: Actor, at: datetime) -> int:
     """Make a job, once a day, for every order that is unpaid since rules.PAY_WITHIN. Returns how many there are."""
-    with unit(actor), transaction.atomic():
+    with unit(actor):
         due = list(Order.objects.filter(status="placed", created_at__lte=at - rules.PAY_WITHIN).order_by("id"))
         for order in due:
             jobs.enqueue(
