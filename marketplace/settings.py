@@ -101,8 +101,9 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 for _alias in DATABASES.values():
     _alias["ENGINE"] = "marketplace.database"
-# A migration that waits for a lock makes everybody else wait behind it: give up instead and run it again.
-DATABASES["owner"]["OPTIONS"]["options"] = "-c lock_timeout=5000"
+# A migration that waits for a lock makes everybody else wait behind it: give up instead and run it again. And what it
+# does to all rows is planned for all rows, not as an earlier, smaller step was.
+DATABASES["owner"]["OPTIONS"]["options"] = "-c lock_timeout=5000 -c plan_cache_mode=force_custom_plan"
 DATABASES["owner"]["CONN_MAX_AGE"] = 0
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

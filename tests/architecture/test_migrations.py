@@ -77,9 +77,11 @@ def test_the_last_migration_is_written_down(app: str) -> None:
     assert (ROOT / app / "migrations/max_migration.txt").read_text().strip() == _names(app)[-1]
 
 
-def test_migrations_wait_for_locks_only_so_long() -> None:
+def test_migrations_wait_for_locks_only_so_long_and_are_planned_for_all_rows() -> None:
     assert "django_linear_migrations" in settings.INSTALLED_APPS
-    assert "lock_timeout=5000" in settings.DATABASES["owner"]["OPTIONS"]["options"]
+    options = settings.DATABASES["owner"]["OPTIONS"]["options"]
+    assert "lock_timeout=5000" in options
+    assert "plan_cache_mode=force_custom_plan" in options  # 0007 rebuilds the projection in steps of one session
 
 
 @pytest.mark.django_db
