@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,12 +19,14 @@ from licensing.clearing.facts import (
     VERIFIED,
     WHOLE,
     Claim,
-    Rights,
+    Conflict,
     Use,
 )  # fmt: skip
 
 Chain = tuple[int, ...]
 """Places of claims from a licensor's up to its root."""
+Claims = tuple[Claim, ...]
+Conflicts = tuple[Conflict, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,27 @@ class Control:
     included: bool = False
 
 
-def chains(rights: Rights) -> list[Chain | None]:
+Over = Callable[[Box, Claims, Conflicts, Use], Control]
+"""`over`, or the same with a memory, for those who ask about many sets of rights."""
+
+
+def chains(claims: Claims) -> list[Chain | None]:
     """Per claim its line of ancestors, or None when one of them is not live (or they run in a circle)."""
     found: list[Chain | None] = []
-    for place in range(len(rights.claims)):
+    for place in range(len(claims)):
         line = [place]
-        while (parent := rights.claims[line[-1]].parent) is not None and parent >= 0 and parent not in line:
+        while (parent := claims[line[-1]].parent) is not None and parent >= 0 and parent not in line:
             line.append(parent)
         found.append(tuple(line) if parent is None else None)
     return found
 
 
-def over(region: Box, rights: Rights, lines: list[Chain | None], use: Use) -> Control:
-    """Assess one region, in which every claim is either everywhere or nowhere."""
-    claims = rights.claims
+def over(region: Box, claims: Claims, conflicts: Conflicts, use: Use) -> Control:
+    """Assess one region, in which every claim is either everywhere or nowhere.
+
+    All that is asked of a set of rights here are its claims and conflicts, which many sets share: see `Over`.
+    """
+    lines = chains(claims)
     acting = {
         line[0]: line
         for line in lines
@@ -78,7 +88,7 @@ def over(region: Box, rights: Rights, lines: list[Chain | None], use: Use) -> Co
     roots = [place for place in acting if claims[place].flags & ROOT]
     if not roots:
         return Control({}, [], {}, (_absent(region, claims, lines),))
-    contestants = _contestants(region, rights, acting, roots)
+    contestants = _contestants(region, claims, conflicts, acting, roots)
     exclusive = _exclusive_children(claims, acting)
     owned = any(not claims[root].flags & FOREIGN for root in roots)
     paths: dict[int, list[Path]] = {root: [] for root in roots}
@@ -98,7 +108,7 @@ def over(region: Box, rights: Rights, lines: list[Chain | None], use: Use) -> Co
     return Control(paths, one_stop, contestants, blockers, complete, max(totals) > WHOLE, owned, included)
 
 
-def _absent(region: Box, claims: tuple[Claim, ...], lines: list[Chain | None]) -> str:
+def _absent(region: Box, claims: Claims, lines: list[Chain | None]) -> str:
     """Name what is missing: the period or the territory of a root claim that is there, or any claim at all."""
     live = [claims[line[0]].box for line in lines if line is not None and claims[line[0]].flags & ROOT]
     for_action = [
@@ -109,7 +119,7 @@ def _absent(region: Box, claims: tuple[Claim, ...], lines: list[Chain | None]) -
     return "claim_territory" if for_action else "no_claim"
 
 
-def _totals(claims: tuple[Claim, ...], roots: list[int]) -> list[int]:
+def _totals(claims: Claims, roots: list[int]) -> list[int]:
     """Sums of shares: of the whole, and of each part that is claimed alone beside the whole."""
     whole = sum(claims[place].ppm for place in roots if claims[place].part == "whole")
     parts: dict[str, int] = {}
@@ -119,13 +129,14 @@ def _totals(claims: tuple[Claim, ...], roots: list[int]) -> list[int]:
     return [whole, *parts.values()]
 
 
-def _contestants(region: Box, rights: Rights, acting: dict[int, Chain], roots: list[int]) -> dict[int, bool]:
+def _contestants(
+    region: Box, claims: Claims, conflicts: Conflicts, acting: dict[int, Chain], roots: list[int]
+) -> dict[int, bool]:
     """Places of the claims that dispute the region, with whether they consented in the case;
     -1 is one no longer live.
     """
-    claims = rights.claims
     found: dict[int, bool] = {}
-    open_here = [conflict for conflict in rights.conflicts if common(conflict.box, region)]
+    open_here = [conflict for conflict in conflicts if common(conflict.box, region)]
     exclusives = [line for line in acting.values() if claims[line[0]].flags & EXCLUSIVE]
     rivals = [line[0] for line in exclusives if any(line != other and line[1:] == other[1:] for other in exclusives)]
     named = [place for conflict in open_here for place in conflict.members if place < 0 or place in acting]
@@ -136,7 +147,7 @@ def _contestants(region: Box, rights: Rights, acting: dict[int, Chain], roots: l
     return found
 
 
-def _exclusive_children(claims: tuple[Claim, ...], acting: dict[int, Chain]) -> dict[int, set[int]]:
+def _exclusive_children(claims: Claims, acting: dict[int, Chain]) -> dict[int, set[int]]:
     """Parent place -> places of the exclusive derivations of it that act here."""
     found: dict[int, set[int]] = {}
     for place, line in acting.items():
@@ -161,7 +172,7 @@ def _includes(flags: int) -> bool:
     return bool(flags & INCLUDES and flags & CONSENTED) and _trusted(flags)
 
 
-def path(claims: tuple[Claim, ...], line: Chain, use: Use, *, owned: bool) -> Path:
+def path(claims: Claims, line: Chain, use: Use, *, owned: bool) -> Path:
     """What a line of claims is worth for a use: verified, and what blocks it.
 
     Where the organisation that entered the work claims nothing itself (not `owned`), the word of others is not enough.

@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection
 
+from licensing.clearing import control, offering, price, rules
 from licensing.clearing import engine_sql as sql
 from licensing.clearing import facts as f
-from licensing.clearing import offering, price, rules
 from licensing.clearing.boxes import BEGINNING, Box
 from licensing.kernel import territories
 from licensing.rights.models import TermsVersion
@@ -62,6 +63,7 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
         cursor.execute("ANALYZE clr_item, clr_item_class, clr_offer")
         cursor.execute(_on(run, sql.SIGNATURES))
         cursor.execute("ANALYZE clr_sig")
+        cursor.execute(sql.REDUCED)
         _fit(cursor, run, at)
         cursor.execute(sql.OF)
         cursor.execute("ANALYZE clr_of")
@@ -167,18 +169,18 @@ def _fit(cursor: Any, run: Prepared, at: datetime) -> None:
     """Run the rules on each distinct reduced set and hand the answers back to SQL."""
     items = {row[0]: _item(row) for row in _rows(cursor, sql.READ_ITEMS, run.params)}
     offers = _offer_classes(cursor, run)
-    cursor.execute(sql.DISTINCT_SIGNATURES)
-    signatures: list[tuple[list[int], list[int], int]] = cursor.fetchall()
+    reduced: list[tuple[list[int], list[int], int]] = _rows(cursor, sql.READ_REDUCED, {})
+    over = cache(control.over)
     fits: list[tuple[Any, ...]] = []
     needs: list[tuple[Any, ...]] = []
-    for number, (item_classes, offer_classes, known) in enumerate(signatures):
+    for number, (item_classes, offer_classes, known) in enumerate(reduced):
         here = tuple(offers[place] for place in offer_classes)
-        found = rules.fit(_rights([items[place] for place in item_classes], here, known), run.use, at)
+        found = rules.fit(_rights([items[place] for place in item_classes], here, known), run.use, at, over)
         run.fits.append(found)
         if rules.surely(found, here):
             run.sure.add(number)
         mode = _mode(found)
-        fits.append((number, item_classes, offer_classes, known, *_columns(found), mode))
+        fits.append((number, *_columns(found), mode))
         run.reduced[number] = here if mode == 2 else ()
         needs.extend(
             (number, order, need.root, need.share, offer_classes[place])
@@ -189,7 +191,7 @@ def _fit(cursor: Any, run: Prepared, at: datetime) -> None:
     cursor.execute(sql.NEED)
     _copy(cursor, "clr_fit", fits)
     _copy(cursor, "clr_need", needs)
-    cursor.execute("ANALYZE clr_fit, clr_need")
+    cursor.execute("ANALYZE clr_reduced, clr_fit, clr_need")
     cursor.execute(sql.FACTOR)
     multipliers = [text for (text,) in _rows(cursor, sql.MULTIPLIERS, run.params)]
     _copy(cursor, "clr_factor", [(text, *price.factor(json.loads(text), run.use)) for text in multipliers])

@@ -14,9 +14,8 @@ UNDERLYING_BIT = 1 << 40
 PRICE_BIT = 1 << 41
 
 TABLES = (
-    "clr_sets", "clr_item", "clr_offer_key", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_fit",
-    "clr_need", "clr_of",
-    "clr_factor", "clr_cand", "clr_pair", "clr_ready", "clr_priced", "clr_bad",
+    "clr_sets", "clr_item", "clr_offer_key", "clr_offer", "clr_item_class", "clr_offer_class", "clr_sig", "clr_reduced",
+    "clr_fit", "clr_need", "clr_of", "clr_factor", "clr_cand", "clr_pair", "clr_ready", "clr_priced", "clr_bad",
 )  # fmt: skip
 # A million works are hashed and sorted in memory, for this transaction only.
 MEMORY = "SET LOCAL work_mem = '256MB'"
@@ -110,7 +109,7 @@ FROM clr_offer_key k JOIN clr_offer_class c ON c.key = k.key
 """
 
 # A set as its items' classes in order and its offers' classes, each once; its versions are carried along, so that
-# nobody has to look the set up again.
+# nobody has to look the set up again. The rules are asked about the different ones only.
 SIGNATURES = """
 CREATE TEMP TABLE clr_sig ON COMMIT DROP AS
 SELECT s.id, s.offers AS versions, coalesce(i.classes, '{}') AS items,
@@ -126,12 +125,16 @@ LEFT JOIN (
   CROSS JOIN LATERAL unnest(d.offers) AS u(id) JOIN clr_offer r ON r.id = u.id
   WHERE cardinality(d.offers) > 1 GROUP BY d.id) o ON o.id = s.id
 """
-DISTINCT_SIGNATURES = "SELECT items, offers, known FROM clr_sig GROUP BY 1, 2, 3"
+REDUCED = """
+CREATE TEMP TABLE clr_reduced ON COMMIT DROP AS
+SELECT row_number() OVER ()::int - 1 AS no, items, offers, known FROM clr_sig GROUP BY items, offers, known
+"""
+READ_REDUCED = "SELECT items, offers, known FROM clr_reduced ORDER BY no"
 
 # mode: 0 nothing to price, 1 one choice per need in SQL, 2 priced by the Python rules.
 FIT = """
-CREATE TEMP TABLE clr_fit (no int, items int[], offers int[], known int, refused boolean, kind text, reasons text[],
-  considered text[], notes text[], assurance text, past boolean, mode int) ON COMMIT DROP
+CREATE TEMP TABLE clr_fit (no int, refused boolean, kind text, reasons text[], considered text[], notes text[],
+  assurance text, past boolean, mode int) ON COMMIT DROP
 """
 NEED = "CREATE TEMP TABLE clr_need (fit int, need int, root int, share int, class int) ON COMMIT DROP"
 FACTOR = "CREATE TEMP TABLE clr_factor (multipliers jsonb, num bigint, den bigint) ON COMMIT DROP"
@@ -165,7 +168,7 @@ WHERE a.termset = b.termset AND a.need = b.need AND a.version <> b.version AND a
 OF = """
 CREATE TEMP TABLE clr_of ON COMMIT DROP AS
 SELECT g.id, g.versions, f.no AS fit, f.mode FROM clr_sig g
-JOIN clr_fit f ON f.items = g.items AND f.offers = g.offers AND f.known = g.known
+JOIN clr_reduced d ON d.items = g.items AND d.offers = g.offers AND d.known = g.known JOIN clr_fit f ON f.no = d.no
 """
 # Per set that has a choice: its first candidate and the next one (by order the first wins ties), how many there are.
 _COLUMNS = {
@@ -253,13 +256,10 @@ GATE_ARRAY = (
     + ", ".join(f"CASE WHEN {test} THEN '{code}' END" for code, test in _GATE_CODES)
     + "]::text[], NULL) END"
 )
-_NOTE_BITS = sum(facts.NOTES)
+_NOTE_CODES = sorted((code, bit) for bit, code in facts.NOTES.items())
 NOTE_ARRAY = (
-    f"CASE WHEN flags & {_NOTE_BITS} = 0 THEN notes ELSE array_remove(ARRAY["
-    + ", ".join(
-        f"CASE WHEN flags & {bit} <> 0 THEN '{code}' END"
-        for bit, code in sorted(facts.NOTES.items(), key=lambda item: item[1])
-    )
+    f"CASE WHEN flags & {sum(facts.NOTES)} = 0 THEN notes ELSE array_remove(ARRAY["
+    + ", ".join(f"CASE WHEN flags & {bit} <> 0 THEN '{code}' END" for code, bit in _NOTE_CODES)
     + "]::text[], NULL) || notes END"
 )
 

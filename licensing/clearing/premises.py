@@ -37,7 +37,7 @@ def of(facts: WorkFacts, use: Use, at: datetime, rows: Rows) -> list[Premise]:
     found = [*_gates(facts, use, at)]
     terms = routes.Terms(facts.rights, use, at.date().toordinal())
     for region in regions(use.box, routes.knives(facts.rights, use, at)):
-        over = control.over(region, facts.rights, terms.lines, use)
+        over = control.over(region, facts.rights.claims, facts.rights.conflicts, use)
         tried = routes.tried(facts.rights, region, use, at, terms, over)
         found += [Premise(name, "route", tried[name].clears, "", tried[name].blockers, region) for name in routes.ORDER]
         found += _licences(facts.rights, region, use, over, rows)

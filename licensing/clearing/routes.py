@@ -141,7 +141,7 @@ class Terms:
     def __init__(self, rights: Rights, use: Use, today: int) -> None:
         self.rights = rights
         self.use = use
-        self.lines = control.chains(rights)
+        self.lines = control.chains(rights.claims)
         self.general = [offers.against_use(offer, use, today, rights.known) for offer in rights.offers]
 
     def of(self, region: Box, over: control.Control, at: datetime) -> Route:

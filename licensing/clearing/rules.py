@@ -91,7 +91,7 @@ def gate_codes(flags: int, use: Use) -> list[str]:
     return sorted(codes)
 
 
-def fit(rights: Rights, use: Use, at: datetime) -> Fit:
+def fit(rights: Rights, use: Use, at: datetime, control_over: control.Over = control.over) -> Fit:
     """Try the three routes in every region of the use's box."""
     today = at.date().toordinal()
     terms = routes.Terms(rights, use, today)
@@ -102,7 +102,7 @@ def fit(rights: Rights, use: Use, at: datetime) -> Fit:
     options: list[tuple[int, routes.Option]] = []
     includes = True
     for number, region in enumerate(regions(use.box, routes.knives(rights, use, at))):
-        over = control.over(region, rights, terms.lines, use)
+        over = control_over(region, rights.claims, rights.conflicts, use)
         includes = includes and over.included
         tried = routes.tried(rights, region, use, at, terms, over)
         winner = next((name for name in routes.ORDER if tried[name].clears), None)
