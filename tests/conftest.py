@@ -1,6 +1,7 @@
 """Fixtures every test may use: real PostgreSQL and Redis, one clone per worker, own clones for what commits.
 
 `db` (or the mark django_db): a rollback test in this worker's clone, as the role licet_app.
+`lived_in`: rollback tests of one module in a clone where their common world was made once.
 `committed`: a database, Redis number and file folder of its own; for commits, threads and real processes.
 `owner_connection`: psycopg as licet_owner on the database the test uses.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +29,7 @@ from marketplace import embedded, env
 from marketplace.celery import app as celery_app
 from marketplace.embedded.redis import DATABASES as REDIS_NUMBERS
 from tests.support import databases
-from tests.support.databases import Committed
+from tests.support.databases import Committed, LivedIn
 from tests.support.guarded.base import unguarded
 
 _WORKER = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"))
@@ -87,6 +89,23 @@ def django_db_setup(
         yield
 
 
+@pytest.fixture(scope="module")
+def lived_in(
+    servers: embedded.Servers,
+    template: str,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[LivedIn]:
+    """A clone for the rollback tests of one module, or for a server they only read from.
+
+    For an autouse fixture of the module: all its tests have to find the same, whichever of them comes first.
+    """
+    folder = tmp_path_factory.mktemp("lived_in")
+    with databases.clone(servers, template) as name, databases.pointed_at(name):
+        yield LivedIn(_own(servers, name, folder), django_db_blocker.unblock)
+
+
 @pytest.fixture
 def committed(
     request: pytest.FixtureRequest,
@@ -100,30 +119,39 @@ def committed(
     """A clone of its own. Never together with `db`: a rollback test sees nothing of what others commit."""
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
         raise pytest.UsageError("a test takes either `committed` or `db`, not both")
-    redis_url = servers.redis_url.replace("db=0", f"db={_redis_number()}")
     with databases.clone(servers, template) as name:
-        made = Committed(
-            name=name,
-            database_url=databases.renamed(servers.database_url, name),
-            owner_url=databases.renamed(servers.owner_url, name),
-            superuser_url=databases.renamed(servers.superuser_url, name),
-            redis_url=redis_url,
-            files=tmp_path / "files",
-            folder=tmp_path,
-        )
-        with redis.Redis.from_url(redis_url) as client:
-            client.flushdb()
-        settings.REDIS_URL = redis_url
-        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": redis_url}}
+        made = _own(servers, name, tmp_path)
+        settings.REDIS_URL = made.redis_url
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": made.redis_url}}
         settings.STORAGE_URL = made.files.as_uri()
-        with django_db_blocker.unblock(), databases.pointed_at(name), _broker(redis_url):
+        with django_db_blocker.unblock(), databases.pointed_at(name), _broker(made.redis_url):
             yield made
 
 
+def _own(servers: embedded.Servers, name: str, folder: Path) -> Committed:
+    """Where database `name` and an empty Redis number are; files in `folder`."""
+    redis_url = servers.redis_url.replace("db=0", f"db={_redis_number()}")
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    return Committed(
+        name=name,
+        database_url=databases.renamed(servers.database_url, name),
+        owner_url=databases.renamed(servers.owner_url, name),
+        superuser_url=databases.renamed(servers.superuser_url, name),
+        redis_url=redis_url,
+        files=folder / "files",
+        folder=folder,
+    )
+
+
 @pytest.fixture(autouse=True)
-def own_files(settings: Settings, tmp_path: Path) -> None:
+def own_files(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> None:
     """Each test stores files in a folder of its own: some of them damage what they find there."""
     settings.STORAGE_URL = (tmp_path / "files").as_uri()
+    if "lived_in" in request.fixturenames:
+        made = request.getfixturevalue("lived_in").own.files
+        if made.is_dir():
+            shutil.copytree(made, tmp_path / "files")
 
 
 @pytest.fixture(autouse=True)

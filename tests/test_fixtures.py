@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -14,10 +15,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 from psycopg.errors import InsufficientPrivilege
 
+from accounts import services as accounts
+from accounts.models import Organisation
 from accounts.unit import SYSTEM, unit
 from marketplace.celery import app
 from marketplace.database.base import DatabaseWrapper
-from tests.support.databases import Committed
+from tests.support.databases import Committed, LivedIn
 from tests.support.guarded.base import OutsideUnit, unguarded
 
 
@@ -93,3 +96,20 @@ def test_the_app_role_cannot_truncate(committed: Committed) -> None:
 def test_tests_use_a_folder_of_their_own() -> None:
     assert settings.VAR.name == "test"
     assert os.environ["LICET_VAR"] == str(settings.VAR)
+
+
+@pytest.fixture(scope="module")
+def furnished(lived_in: LivedIn) -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    lived_in.made(
+        lambda: accounts.register_organisation(name="Oak", slug="oak", roles=["licensee"], actor=SYSTEM, at=at)
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("furnished")
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_furnished_database_is_the_same_for_every_test(turn: int) -> None:
+    with unit(SYSTEM):
+        assert list(Organisation.objects.values_list("name", flat=True)) == ["Oak"]
+        Organisation.objects.update(name=f"turn {turn}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from django.core.management import call_command
 from django.db import connections
+from django.test import override_settings
 from psycopg import sql
 
 from marketplace import bootstrap, embedded
@@ -19,6 +21,7 @@ from marketplace.embedded import processes
 
 ALIASES = ("default", "owner")
 _numbers = itertools.count()
+World = TypeVar("World")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,22 @@ class Committed:
             "LICET_EMBEDDED": "1",
             "DJANGO_SETTINGS_MODULE": "marketplace.settings",
         }
+
+
+@dataclass(frozen=True)
+class LivedIn:
+    """A database in which the tests of one module find, each anew, what was made there once; its files beside it."""
+
+    own: Committed
+    unblocked: Callable[[], AbstractContextManager[None]]
+
+    def made(self, make: Callable[[], World]) -> World:
+        """Make the module's world for good: what `make` commits and stores, every test begins with."""
+        with self.unblocked(), override_settings(STORAGE_URL=self.own.files.as_uri()):
+            try:
+                return make()
+            finally:
+                connections.close_all()
 
 
 def renamed(url: str, database: str) -> str:

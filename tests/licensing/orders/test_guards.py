@@ -30,16 +30,18 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def sale(db: None) -> None:
+def test_issued_rows_cannot_change() -> None:
     scenario.granted(scenario.publisher(works=1))
+    assert [change for change in CHANGES if not _refused(change)] == []
 
 
-@pytest.mark.usefixtures("sale")
-@pytest.mark.parametrize("change", CHANGES)
-def test_issued_rows_cannot_change(change: str) -> None:
-    with unit(SYSTEM), pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(change)
+def _refused(change: str) -> bool:
+    try:
+        with unit(SYSTEM), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(change)
+    except IntegrityError:
+        return True
+    return False
 
 
 def test_a_status_may_still_move() -> None:

@@ -12,13 +12,18 @@ from licensing.search import queries as search
 from licensing.search.queries import Question
 from tests.licensing.intake import senders
 from tests.licensing.intake.senders import ACTOR, DEMO
+from tests.support.databases import LivedIn
 
 pytestmark = pytest.mark.django_db
 READER = Actor("reader", None, False, frozenset({"developer"}))
 
 
-@pytest.fixture
-def shelves() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def shelves(lived_in: LivedIn) -> None:
+    lived_in.made(_shelve)
+
+
+def _shelve() -> None:
     for publisher in ("harrow-lantern", "taizhi", "open-ferry"):
         feed = next((DEMO / publisher).glob("catalogue.*")).read_bytes()
         senders.committed_feed(senders.house(publisher), feed)
@@ -28,7 +33,6 @@ def titles(**asked: object) -> list[str]:
     return [work.title for work in search.find(Question(**asked), actor=READER, limit=100).works]
 
 
-@pytest.mark.usefixtures("shelves")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -47,7 +51,6 @@ def test_words_are_found(text: str, expected: list[str]) -> None:
     assert titles(text=text) == expected
 
 
-@pytest.mark.usefixtures("shelves")
 def test_filters_narrow_and_combine() -> None:
     with unit(ACTOR):
         total = Work.objects.count()
@@ -59,7 +62,6 @@ def test_filters_narrow_and_combine() -> None:
     assert titles(with_content=True) == []
 
 
-@pytest.mark.usefixtures("shelves")
 def test_facets_and_sizes_count_what_fits() -> None:
     with unit(ACTOR):
         Work.objects.filter(own_id="TZ-001").update(characters=10, words=7, tokens=9)
@@ -71,7 +73,6 @@ def test_facets_and_sizes_count_what_fits() -> None:
     assert found.size == {"works": 1, "characters": 10, "words": 7, "tokens": 9}
 
 
-@pytest.mark.usefixtures("shelves")
 def test_pages_join_to_the_whole() -> None:
     seen: list[str] = []
     after = None
@@ -84,7 +85,6 @@ def test_pages_join_to_the_whole() -> None:
     assert len(seen) == len(set(seen)) == 41
 
 
-@pytest.mark.usefixtures("shelves")
 def test_drafts_and_live_data_are_not_shown_to_strangers() -> None:
     with unit(ACTOR):
         Work.objects.filter(own_id="TZ-001").update(status="draft")
@@ -92,7 +92,6 @@ def test_drafts_and_live_data_are_not_shown_to_strangers() -> None:
     assert len(titles(organisations=["taizhi"], statuses=["draft", "registered"])) == 12
 
 
-@pytest.mark.usefixtures("shelves")
 def test_a_count_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "COUNTED", 5)
     found = search.find(Question(), actor=READER, limit=3)
@@ -100,7 +99,6 @@ def test_a_count_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(times for _, times in found.facets["organisation"]) == 5
 
 
-@pytest.mark.usefixtures("shelves")
 def test_one_or_many_ask_the_same_number_of_questions() -> None:
     def asked(limit: int) -> int:
         with unit(READER), CaptureQueriesContext(connection) as captured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -31,12 +32,22 @@ from marketplace.admin.works import Works
 from tests import scenario
 from tests.cast import hire
 from tests.marketplace.web.visitors import signed_in
+from tests.support.databases import LivedIn
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sold(lived_in: LivedIn) -> Grant:
+    return lived_in.made(_sell)
+
+
 @pytest.fixture
-def grant(db: None) -> Grant:
+def grant(db: None, sold: Grant) -> Grant:
+    return copy.deepcopy(sold)
+
+
+def _sell() -> Grant:
     made = scenario.granted(scenario.publisher("harbourside"))
     with unit(SYSTEM):
         payment = Payment.objects.get(order=made.order)
@@ -76,17 +87,17 @@ def test_a_payment_shows_every_call_about_it(grant: Grant, house: Client) -> Non
     assert [key in text for key in ("k:1", "k:close", "k:2")] == [True, True, False]
 
 
-def test_the_pages_of_an_order_cost_the_same_for_any_number_of_works(house: Client) -> None:
+def test_the_pages_of_an_order_cost_the_same_for_any_number_of_works(grant: Grant, house: Client) -> None:
     def asked(row: Order | Clearance) -> int:
         house.get(_page(row))
         with CaptureQueriesContext(connection) as found:
             _text(house, _page(row))
         return len(found)
 
-    small = scenario.order(scenario.publisher("one", works=1))
     with unit(SYSTEM):
-        buyer = scenario.buyer_of(small.quote.clearance)
-    large = scenario.order(scenario.publisher("many", works=9), idem="two", buyer=buyer)
+        buyer = scenario.buyer_of(grant.order.quote.clearance)
+    small = scenario.order(scenario.publisher("one", works=1), idem="small", buyer=buyer)
+    large = scenario.order(scenario.publisher("many", works=9), idem="large", buyer=buyer)
     assert asked(large) == asked(small)
     assert asked(large.quote.clearance) == asked(small.quote.clearance)
 
@@ -104,7 +115,7 @@ def test_an_amount_leads_to_its_explanation(grant: Grant, house: Client) -> None
 
 
 def test_terms_of_an_imprint_name_it(house: Client) -> None:
-    of, at = scenario.publisher("harbourside"), scenario.now()
+    of, at = scenario.publisher("oaks"), scenario.now()
     assert of.terms
     with unit(of.actor):
         imprint = Imprint.objects.create(
@@ -181,11 +192,11 @@ def test_what_happened_to_a_row_is_the_audit_log(grant: Grant, house: Client) ->
 
 
 def test_words_of_a_title_find_a_work(house: Client) -> None:
-    made = scenario.publisher("harbourside", works=2)
+    made = scenario.publisher("titles", works=4)
     with unit(SYSTEM):
         Work.objects.filter(pk=made.works[0].pk).update(title="Counting ships")
     list_ = reverse("admin:licensing_work_changelist")
-    assert "Rows: 1<" in _text(house, f"{list_}?q=W-2")
+    assert "Rows: 1<" in _text(house, f"{list_}?q=W-4")
     assert "/change/" not in _text(house, f"{list_}?q=zeppelin").split("<main")[-1]
 
 
@@ -195,7 +206,6 @@ def test_a_question_that_takes_too_long_is_stopped(house: Client, monkeypatch: p
     def slow(admin: Works, request: HttpRequest) -> QuerySet[Any]:
         return whole(admin, request).extra(where=["pg_sleep(5) IS NOT NULL"])
 
-    scenario.publisher("harbourside", works=1)
     monkeypatch.setattr(site, "seconds", 0.1)
     monkeypatch.setattr(Works, "get_queryset", slow)
     answer = house.get(reverse("admin:licensing_work_changelist"))

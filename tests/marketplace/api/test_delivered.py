@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from marketplace.api import downloads
 from tests import cast as casting
 from tests import scenario
 from tests.cast import Answer, Cast, Person
+from tests.support.databases import LivedIn
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -39,8 +41,17 @@ class Bought:
     holder: Person
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sold(lived_in: LivedIn) -> Bought:
+    return lived_in.made(_sell)
+
+
 @pytest.fixture
-def bought(cast: Cast) -> Bought:
+def bought(db: None, sold: Bought) -> Bought:
+    return copy.deepcopy(sold)
+
+
+def _sell() -> Bought:
     of = scenario.publisher(works=2)
     grant = scenario.granted(of)
     release = delivery.build(grant_id=grant.name_id, actor=SYSTEM, at=scenario.now())

@@ -17,7 +17,7 @@ from accounts.models import Organisation
 from accounts.unit import SYSTEM, unit
 from licensing.grants.models import Certificate
 from tests import scenario
-from tests.support.databases import Committed
+from tests.support.databases import LivedIn
 from tests.support.processes import stack
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -40,17 +40,22 @@ class Site:
     email: str
 
 
-@pytest.fixture
-def site(committed: Committed) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(lived_in: LivedIn) -> Iterator[Site]:
     # Nothing of Playwright may be open yet: its event loop and Django's connections of this thread do not mix.
+    path = lived_in.own.folder / "certificate.json"
+    grant, email = lived_in.made(lambda: _furnish(path))
+    with stack(lived_in.own, parts=("web",)) as running:
+        yield Site(running.web_url, grant, path, email)
+
+
+def _furnish(certificate: Path) -> tuple[str, str]:
+    """A grant, whose certificate goes to a file, and an operator."""
     granted = scenario.granted(scenario.publisher("harbourside"))
-    at, path = scenario.now(), committed.folder / "certificate.json"
-    house = scenario.organisation("house", "operator", at=at)
-    email = _operator(house)
     with unit(SYSTEM):
-        path.write_bytes(bytes(Certificate.objects.get(grant=granted).document))
-    with stack(committed, parts=("web",)) as running:
-        yield Site(running.web_url, granted.name_id, path, email)
+        certificate.write_bytes(bytes(Certificate.objects.get(grant=granted).document))
+    house = scenario.organisation("house", "operator", at=scenario.now())
+    return granted.name_id, _operator(house)
 
 
 def _operator(house: Organisation) -> str:
@@ -60,7 +65,7 @@ def _operator(house: Organisation) -> str:
     return user.email
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(site: Site) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

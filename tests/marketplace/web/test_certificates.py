@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import re
@@ -18,13 +19,19 @@ from licensing.grants.models import Certificate, Grant
 from licensing.outside import signing
 from tests import scenario
 from tests.marketplace.web.visitors import visitor
+from tests.support.databases import LivedIn
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sold(lived_in: LivedIn) -> Grant:
+    return lived_in.made(lambda: scenario.granted(scenario.publisher("harbourside")))
+
+
 @pytest.fixture
-def grant(db: None) -> Grant:
-    return scenario.granted(scenario.publisher("harbourside"))
+def grant(db: None, sold: Grant) -> Grant:
+    return copy.deepcopy(sold)
 
 
 def _document(grant: Grant) -> bytes:
