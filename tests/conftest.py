@@ -97,13 +97,16 @@ def lived_in(
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LivedIn]:
-    """A clone for the rollback tests of one module, or for a server they only read from.
+    """A clone for the rollback tests of one module, or for a server they only read from; its books balance at the end.
 
-    For an autouse fixture of the module: all its tests have to find the same, whichever of them comes first.
+    For an autouse fixture of the module: all its tests have to find the same, whichever of them comes first. Objects
+    that were made with it outlive a test: hand out copies.
     """
     folder = tmp_path_factory.mktemp("lived_in")
     with databases.clone(servers, template) as name, databases.pointed_at(name):
         yield LivedIn(_own(servers, name, folder), django_db_blocker.unblock)
+        with django_db_blocker.unblock():
+            _books_balance()
 
 
 @pytest.fixture
@@ -170,7 +173,11 @@ def books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
     broken = session is not None and session.info.transaction_status == TransactionStatus.INERROR
     if connection.needs_rollback or broken:
         return
-    with unguarded(), connection.cursor() as cursor:
+    _books_balance()
+
+
+def _books_balance() -> None:
+    with unguarded(), connections["default"].cursor() as cursor:
         cursor.execute("SELECT currency_id, sum(amount) FROM licensing_ledgerline GROUP BY 1 HAVING sum(amount) <> 0")
         assert cursor.fetchall() == []
 
