@@ -60,8 +60,9 @@ class Tick:
 
 @dataclass(slots=True)
 class Relay:
-    """One relay; it remembers which slots of periodic work it has made, so that a round costs few statements."""
+    """One relay: the kinds it makes by itself, and which slots of them it has made, so that a round asks little."""
 
+    kinds: list[registry.Kind] = field(default_factory=registry.periodic)
     slots: dict[str, int] = field(default_factory=dict)
 
     def tick(self) -> Tick:
@@ -79,7 +80,7 @@ class Relay:
 
     def _periodic(self, at: datetime) -> dict[str, int]:
         made: dict[str, int] = {}
-        for kind in registry.periodic():
+        for kind in self.kinds:
             slot = rules.slot(at, kind.every or timedelta(days=1))
             if self.slots.get(kind.name) == slot:
                 continue
