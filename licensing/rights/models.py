@@ -326,12 +326,24 @@ class RightsItem(models.Model):
 
 
 class Termset(models.Model):
-    """A distinct list of rights items (in order), offers and known measures; content-addressed, never changed."""
+    """A distinct list of rights items (in order), offers and known measures; content-addressed, never changed.
+
+    The rest is read from these by a trigger, so that clearing need not: `itemset` is the key of the items; per offer
+    `shapes` (all of it but days and money), `days` (from, until, training, retention, released from, until; counted
+    from 1970) and `prices` (flat, characters, words, tokens, minutes, minimum); `dearest` is the largest sum of these.
+    """
 
     id = models.UUIDField(primary_key=True)
     items: models.Field[list[UUID], list[UUID]] = ArrayField(models.UUIDField())
     offers: models.Field[list[int], list[int]] = ArrayField(models.BigIntegerField())  # terms versions
     known = models.IntegerField()
+    itemset = models.UUIDField(default=UUID(int=0))
+    shapes: models.Field[list[UUID], list[UUID]] = ArrayField(models.UUIDField(), default=list)
+    days: models.Field[list[list[int]], list[list[int]]] = ArrayField(ArrayField(models.IntegerField()), default=list)
+    prices: models.Field[list[list[int]], list[list[int]]] = ArrayField(
+        ArrayField(models.BigIntegerField()), default=list
+    )
+    dearest = models.BigIntegerField(default=0)
 
 
 class WorkClear(models.Model):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import date
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +15,15 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from accounts.unit import unit
 from licensing.catalogue.models import Catalogue
 from licensing.kernel import territories
-from licensing.rights.models import Reservation, RightsItem, Termset, WorkClear
+from licensing.rights.models import (
+    Reservation,
+    RightsItem,
+    Terms,
+    TermsAssignment,
+    Termset,
+    TermsVersion,
+    WorkClear,
+)  # fmt: skip
 from tests.support import rights_world as made
 from tests.support.databases import Committed
 
@@ -83,6 +93,64 @@ def test_equal_rights_are_one_set() -> None:
             tokens=1, words=1, characters=1, seconds=None, catalogue=world.catalogues[0], source_kind="owned"
         )
         assert WorkClear.objects.values("termset").distinct().count() == 1
+
+
+TOLD_BY_SHAPE = {
+    "actions": 1, "territories": 1, "model_kinds": 1, "outputs": 2, "survival": "until_end", "audience": "research",
+    "commercial": False, "distribution": ["api"], "conditions": [{"kind": "attribution"}], "approval": "manual",
+    "currency": "eur", "body": {"exclusive": True}, "price": None,
+}  # fmt: skip
+FREE = {"rules": [{"kind": "free"}]}
+TOLD_BY_NUMBERS = {
+    "offer": DateRange(date(2020, 1, 2), date(2021, 3, 4)), "training_days": 7, "retention_days": 8,
+    "price": {"rules": [{"kind": "flat", "amount_micro": 9}], "minimum_per_work_micro": 11},
+}  # fmt: skip
+PRICED = {"rules": [{"kind": "flat", "amount_micro": 5}]}
+
+
+def sets_of(*changes: dict[str, Any]) -> Termset:
+    """The set of a work to which the same offer is made again and again, each time with some columns changed."""
+    world = shelf()
+    with unit(made.ACTOR):
+        for number, change in enumerate(changes):
+            terms = Terms.objects.create(**made.named(), **world.tenant(), own_key=str(number), status="published")
+            columns: dict[str, Any] = {
+                "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7,
+                "offer": DateRange(None, None), "survival": "perpetual", "currency": "usd", "price": PRICED, "body": {},
+            }  # fmt: skip
+            TermsVersion.objects.create(
+                terms=terms, number=1, title="t", sha256="0" * 64, created_at=made.AT, **columns | change
+            )
+            TermsAssignment.objects.create(
+                **world.tenant(), level="work", work=world.works[0], terms=terms, created_at=made.AT
+            )
+        return Termset.objects.get(pk=WorkClear.objects.get(pk=world.works[0].pk).termset_id)
+
+
+@pytest.mark.django_db
+def test_offers_are_of_one_shape_where_only_days_and_money_differ() -> None:
+    alike = [{name: value} for name, value in TOLD_BY_NUMBERS.items()]
+    other = [{name: value} for name, value in TOLD_BY_SHAPE.items()]
+    multiplied = PRICED | {"multipliers": {"per_year": True}}
+    other += [{"price": FREE}, {"price": multiplied}, {"price": {"rules": [{"kind": "per_minute", "amount_micro": 5}]}}]
+    found = sets_of({}, *alike, *other)
+    assert len(set(found.shapes[: len(alike) + 1])) == 1
+    assert len(set(found.shapes)) == 1 + len(other)
+    none, first = 2**31 - 1, -(2**31)
+    assert found.days[0] == [first, none, none, none, first, none]
+    assert found.days[1] == [18263, 18690, none, none, first, none]
+    assert [days[2:4] for days in found.days[2:4]] == [[7, none], [none, 8]]
+    assert found.prices[0] == [5, 0, 0, 0, 0, 0]
+    assert found.prices[4] == [9, 0, 0, 0, 0, 11]
+    assert found.dearest == 20
+
+
+@pytest.mark.django_db
+def test_days_of_the_past_that_an_answer_names_are_days_of_the_set() -> None:
+    window = {"training_window": {"from": "2019-05-06", "until": "2019-07-08"}}
+    named, nameless = sets_of({"approval": "released", "body": window}, {"approval": "released"}).days
+    assert named[4:] == [18022, 18085]
+    assert nameless[4] > nameless[5]
 
 
 @pytest.mark.django_db
