@@ -6,21 +6,21 @@ Runs inside the caller's transaction. `prepare` fits each distinct set of rights
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
 from django.db import connection
 
-from licensing.clearing import control, offering, price, rules
-from licensing.clearing import engine_sql as sql
 from licensing.clearing import facts as f
-from licensing.clearing.boxes import BEGINNING, Box
+from licensing.clearing import fitting, offering, price, rules, sets_sql, works_sql
 from licensing.kernel import territories
 from licensing.rights.models import TermsVersion
+
+EPOCH = date(1970, 1, 1).toordinal()
+UNLIMITED = 2**31 - 1
+"""How the days of a set say that there is no limit (licet_termset_columns)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,96 +36,98 @@ class Group:
 
 @dataclass(slots=True)
 class Prepared:
-    """What one run knows: the fits by number, and the parameters of every statement."""
+    """What one run knows: the fits and reduced sets by number, and what its statements need.
 
-    fits: list[rules.Fit]
+    `sets`: the table of the sets; `few` of them: each worker may have all. `lists`: classes and versions of three
+    offers and more, by number. `measures`: those that some offer has a price for. `several`: some works are priced one
+    by one, or stand on one that fails.
+    """
+
     params: dict[str, Any]
     use: f.Use
-    reduced: dict[int, tuple[f.Offer, ...]]
-    sure: set[int]
+    big: bool
     sets: str = "clr_sets"
+    few: bool = True
+    lists: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
+    reduced: list[fitting.Reduced] = field(default_factory=list)
+    fits: list[rules.Fit] = field(default_factory=list)
+    sure: set[int] = field(default_factory=set)
+    measures: tuple[str, ...] = ()
+    several: bool = False
+
+    def form(self, *, shared: bool = False) -> sets_sql.Form:
+        """What the statements of this run are made of."""
+        return sets_sql.Form(bool(self.lists), self.several, shared, self.measures)
+
+    def on(self, statement: str) -> str:
+        """The statement over the table that holds this run's sets."""
+        return statement.replace("clr_sets", self.sets)
 
 
 def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
     """Fit every distinct set of rights among the bundle's works; temporary tables carry the result to the next step."""
-    params = _params(bundle_id, use, at)
-    run = Prepared([], params, use, {}, set())
+    run = Prepared(_params(bundle_id, use, at), use, works > sets_sql.BIG)
     with connection.cursor() as cursor:
-        cursor.execute(sql.DROP)
-        cursor.execute(sql.MEMORY)
-        cursor.execute(sql.PARALLEL)
+        cursor.execute(sets_sql.DROP)
+        cursor.execute(sets_sql.MEMORY)
+        cursor.execute(sets_sql.PARALLEL)
         below = _below(cursor, bundle_id)
-        if works > sql.BIG:
-            cursor.execute(sql.NO_LOOPS)
+        if run.big:
+            cursor.execute(sets_sql.NO_LOOPS)
         _sets(cursor, run, works, list(below))
-        for statement in (sql.ITEMS, sql.ITEM_CLASSES, sql.OFFERS, sql.OFFER_CLASSES, sql.OFFER_OF):
-            cursor.execute(_on(run, statement), params)
-        cursor.execute("ANALYZE clr_item, clr_item_class, clr_offer")
-        cursor.execute(_on(run, sql.SIGNATURES))
-        cursor.execute("ANALYZE clr_sig")
-        cursor.execute(sql.REDUCED)
+        _tell_apart(cursor, run)
         _fit(cursor, run, at)
-        cursor.execute(sql.OF)
-        cursor.execute("ANALYZE clr_of")
-        cursor.execute(_on(run, sql.CANDIDATES), params)
-        cursor.execute("ANALYZE clr_cand")
-        cursor.execute(sql.PRUNE, params)
-        cursor.execute(sql.PAIRS)
-        cursor.execute("ANALYZE clr_pair")
-        cursor.execute(sql.READY, params)
-        cursor.execute("ANALYZE clr_ready")
-        cursor.execute(sql.PRICED, params)
-        _price_by_rules(cursor, run)
-        cursor.execute(sql.BAD)
-        _mark_bad(cursor, run, below)
-        cursor.execute("SELECT EXISTS (SELECT FROM clr_priced) OR EXISTS (SELECT FROM clr_bad)")
-        params["several"] = cursor.fetchone()[0]
-        if works > sql.BIG:
-            cursor.execute(sql.NO_SORTS)
+        _hand_back(cursor, run)
+        run.several = run.several or bool(below)
+        if run.several:
+            _price_singly(cursor, run)
+            _mark_bad(cursor, run, below)
+        if run.big:
+            cursor.execute(sets_sql.NO_SORTS)
     return run
 
 
 def summarise(run: Prepared) -> list[Group]:
     """Counts and money by fit, gates and outcome: one statement over one snapshot."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.MEASURED)
-        measures = [name for name, used in zip(f.MEASURES, cursor.fetchone(), strict=True) if used]
-        cursor.execute(sql.COUNT_SHARED)
-        shared = cursor.fetchone()[0] <= sql.SHARED_ROWS
+        shared = _share(cursor, run, "clr_ready", *(("clr_priced", "clr_bad") if run.several else ()))
         if shared:
-            cursor.execute(sql.SHARE)
-            cursor.execute(sql.MERGE)
-        cursor.execute(sql.summary(run.params["several"], shared, measures), run.params)
+            cursor.execute(works_sql.FEW if run.few else works_sql.MANY)
+        cursor.execute(run.on(works_sql.summary(run.form(shared=shared))), run.params)
         rows = cursor.fetchall()
-    low = (1 << sql.OUTCOME_SHIFT) - 1
+    low = (1 << works_sql.OUTCOME_SHIFT) - 1
     return [
-        Group(fit, state & low, sql.OUTCOMES[state >> sql.OUTCOME_SHIFT], works, int(micro))
+        Group(fit, state & low, works_sql.OUTCOMES[state >> works_sql.OUTCOME_SHIFT], works, int(micro))
         for fit, state, works, micro in rows
     ]
 
 
 def reasons_of(run: Prepared, group: Group) -> list[str]:
     """The reason codes of a group of refused works, gates first."""
-    flags = group.gates & ~(sql.UNDERLYING_BIT | sql.PRICE_BIT)
-    extra = ((sql.PRICE_BIT, "price_above_maximum"), (sql.UNDERLYING_BIT, "underlying_not_cleared"))
-    gates = rules.gate_codes(flags, run.use) + [code for bit, code in extra if group.gates & bit]
+    underlying, dear = works_sql.UNDERLYING_BIT, works_sql.PRICE_BIT
+    extra = ((dear, "price_above_maximum"), (underlying, "underlying_not_cleared"))
+    gates = rules.gate_codes(group.gates & ~(underlying | dear), run.use)
+    gates += [code for bit, code in extra if group.gates & bit]
     return [*sorted(gates), *sorted(run.fits[group.fit].reasons)]
 
 
 def store(run: Prepared, clearance_id: int) -> list[tuple[str, list[str], int, int]]:
     """Write all decisions; returns (outcome, reasons, works, micro) as they are stored."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.STORE, {**run.params, "clearance": clearance_id})
-        cursor.execute(sql.COUNTS, {"clearance": clearance_id})
+        cursor.execute(works_sql.FIT)
+        _copy(cursor, "clr_fit", ((number, *_columns(found)) for number, found in enumerate(run.fits)))
+        cursor.execute("ANALYZE clr_fit")
+        cursor.execute(run.on(works_sql.store(run.form())), {**run.params, "clearance": clearance_id})
+        cursor.execute(works_sql.COUNTS, {"clearance": clearance_id})
         found = cursor.fetchall()
-        cursor.execute(sql.LOOPS)
+        cursor.execute(sets_sql.LOOPS)
     return [(outcome, reasons, works, int(micro)) for outcome, reasons, works, micro in found]
 
 
 def digest(clearance_id: int) -> str:
     """SHA-256 over all stored decisions in canonical order."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.HASH, {"clearance": clearance_id})
+        cursor.execute(works_sql.HASH, {"clearance": clearance_id})
         value: str | None = cursor.fetchone()[0]
     return value or ""
 
@@ -134,178 +136,131 @@ def _params(bundle_id: int, use: f.Use, at: datetime) -> dict[str, Any]:
     return {
         "bundle": bundle_id,
         "at": at,
-        "today": at.date(),
+        "today_no": _number(at.date().toordinal()),
         "actions": use.box.actions,
         "territories": territories.to_bits(use.box.territories),
         "start": date.fromordinal(use.box.start),
         "end": date.fromordinal(use.box.end),
+        "start_no": _number(use.box.start),
+        "end_no": _number(use.box.end),
         "licensee": use.licensee,
         "licensee_id": use.licensee_id,
         "model_kind": use.model_kind,
         "outputs": use.outputs,
         "window_days": use.window_days,
-        "retention_days": use.retention_days,
+        "retention_no": UNLIMITED if use.retention_days is None else use.retention_days,
         "gates": use.gates,
         "max_price": use.max_price_micro,
     }
 
 
+def _number(ordinal: int) -> int:
+    """A day as the days of a set are written: counted from 1970."""
+    return ordinal - EPOCH
+
+
 def _sets(cursor: Any, run: Prepared, works: int, below: list[int]) -> None:
     limit = 2 * works + 1
-    cursor.execute(sql.COUNT_SETS, {"limit": limit})
-    if works > sql.BIG and cursor.fetchone()[0] < limit:
-        run.sets = sql.ALL_SETS
-        return
-    cursor.execute(sql.SETS, {**run.params, "below": below})
-    cursor.execute("ANALYZE clr_sets")
+    number = _rows(cursor, sets_sql.COUNT_SETS, {"limit": limit})[0][0] if run.big else limit
+    if number < limit:
+        run.sets = sets_sql.ALL_SETS
+    else:
+        cursor.execute(sets_sql.SETS, {**run.params, "below": below})
+        number = cursor.rowcount
+        cursor.execute("ANALYZE clr_sets")
+    run.few = number <= sets_sql.SHARED_ROWS
 
 
-def _on(run: Prepared, statement: str) -> str:
-    """The statement over the table that holds this run's sets."""
-    return statement.replace("clr_sets", run.sets)
+def _tell_apart(cursor: Any, run: Prepared) -> None:
+    """Number the lists of rights and the shapes of offers that the sets are made of."""
+    cursor.execute(run.on(sets_sql.ITEMSETS))
+    cursor.execute(run.on(sets_sql.SPOKEN))
+    cursor.execute("ANALYZE clr_itemset, clr_spoken")
+    cursor.execute(sets_sql.LOOPS)  # a few out of many, mostly
+    for statement in (sets_sql.ITEMS, sets_sql.RIGHTS, sets_sql.SHAPES):
+        cursor.execute(statement, run.params)
+    if run.big:
+        cursor.execute(sets_sql.NO_LOOPS)
+    cursor.execute(run.on(sets_sql.LONG), run.params)
+    cursor.execute("ANALYZE clr_item, clr_rights, clr_shape, clr_long")
+    run.lists = {no: (names, keys) for no, names, keys in _rows(cursor, run.on(sets_sql.READ_LONG), run.params)}
+
+
+def _share(cursor: Any, run: Prepared, *more: str) -> bool:
+    """Hand the prepared rows to the workers of parallel plans, where these are worth it and the rows are not many."""
+    tables = ("clr_rights", "clr_shape", *(("clr_long",) if run.lists else ()), *more)
+    if not run.big or _rows(cursor, sets_sql.count(tables), {})[0][0] > sets_sql.SHARED_ROWS:
+        return False
+    cursor.execute(sets_sql.share(tables))
+    return True
 
 
 def _fit(cursor: Any, run: Prepared, at: datetime) -> None:
-    """Run the rules on each distinct reduced set and hand the answers back to SQL."""
-    items = {row[0]: _item(row) for row in _rows(cursor, sql.READ_ITEMS, run.params)}
-    offers = _offer_classes(cursor, run)
-    reduced: list[tuple[list[int], list[int], int]] = _rows(cursor, sql.READ_REDUCED, {})
-    over = cache(control.over)
-    fits: list[tuple[Any, ...]] = []
-    needs: list[tuple[Any, ...]] = []
-    for number, (item_classes, offer_classes, known) in enumerate(reduced):
-        here = tuple(offers[place] for place in offer_classes)
-        found = rules.fit(_rights([items[place] for place in item_classes], here, known), run.use, at, over)
-        run.fits.append(found)
-        if rules.surely(found, here):
-            run.sure.add(number)
-        mode = _mode(found)
-        fits.append((number, *_columns(found), mode))
-        run.reduced[number] = here if mode == 2 else ()
-        needs.extend(
-            (number, order, need.root, need.share, offer_classes[place])
-            for order, need in enumerate(found.needs)
-            for place in need.candidates
-        )
-    cursor.execute(sql.FIT)
-    cursor.execute(sql.NEED)
-    _copy(cursor, "clr_fit", fits)
-    _copy(cursor, "clr_need", needs)
-    cursor.execute("ANALYZE clr_reduced, clr_fit, clr_need")
-    cursor.execute(sql.FACTOR)
-    multipliers = [text for (text,) in _rows(cursor, sql.MULTIPLIERS, run.params)]
-    _copy(cursor, "clr_factor", [(text, *price.factor(json.loads(text), run.use)) for text in multipliers])
+    """Run the rules on what is left of the sets for this use."""
+    items = {row[0]: fitting.item(row) for row in _rows(cursor, sets_sql.READ_ITEMS, run.params)}
+    rights = _rows(cursor, sets_sql.READ_RIGHTS, {})
+    rows = _rows(cursor, run.on(sets_sql.reduced(run.form(shared=_share(cursor, run)))), run.params)
+    listed = {row[2]: run.lists.get(row[2]) or (fitting.classes(row[2]), row[4:]) for row in rows}
+    samples = {name: key for told in listed.values() for name, key in zip(*told, strict=False)}
+    versions = _offers(samples.values())
+    fitter = fitting.Fitter(run.use, at, run.fits, run.sure)
+    offers = {name: fitter.of_class(name, versions[key]) for name, key in samples.items()}
+    lists = {number: fitter.listed([items[item] for item in here]) for number, here in rights}
+    nothing = fitter.listed([])
+    for number, (of, known, offered, dearest, *_) in enumerate(rows):
+        own = [offers[name] for name in listed[offered][0]]
+        fit, seen = fitter.fit(lists.get(of, nothing), known, own)
+        run.reduced.append(fitting.Reduced(number, (of, known, offered), own, seen, dearest, fit, run.fits[fit]))
 
 
-def _mode(found: rules.Fit) -> int:
-    """0 nothing to price; 1 every need holds in the same regions, SQL chooses; 2 the rules price work by work."""
-    if found.refused or not found.needs:
-        return 0
-    same = len({need.regions for need in found.needs}) == 1
-    return 1 if same and not any(need.contested for need in found.needs) else 2
+def _hand_back(cursor: Any, run: Prepared) -> None:
+    """Tell SQL what the rules said."""
+    cursor.execute(sets_sql.READY)
+    cursor.execute(sets_sql.NEED)
+    _copy(cursor, "clr_ready", (one.ready() for one in run.reduced))
+    _copy(cursor, "clr_need", (row for one in run.reduced if one.mode == sets_sql.SEVERAL for row in one.needs()))
+    cursor.execute("ANALYZE clr_ready, clr_need")
+    run.several = any(one.mode in (sets_sql.SEVERAL, sets_sql.BY_RULES) for one in run.reduced)
+    needed = {one.offer.price.needs for row in run.reduced if row.mode == sets_sql.PAIR for one in row.offers}
+    run.measures = tuple(
+        name for place, name in enumerate(f.MEASURES) if any(need > 0 and need >> place & 1 for need in needed)
+    )
 
 
 def _columns(found: rules.Fit) -> tuple[Any, ...]:
     assurance = "" if found.verified is None else "verified" if found.verified else "asserted"
     lists = (sorted(found.reasons), sorted(found.considered), list(found.notes))
-    return (found.refused, found.kind, *lists, assurance, found.past)
+    return (found.kind, *lists, assurance)
 
 
-def _rights(items: Sequence[tuple[str, Any]], offers: tuple[f.Offer, ...], known: int) -> f.Rights:
-    of: dict[str, list[Any]] = {}
-    for kind, value in items:
-        of.setdefault(kind, []).append(value)
-    return f.Rights(
-        claims=tuple(of.get("claim", ())),
-        withholds=tuple(of.get("withhold", ())),
-        reserves=tuple(of.get("reserve", ())),
-        encumbrances=tuple(of.get("encumbrance", ())),
-        conflicts=tuple(of.get("conflict", ())),
-        licences=tuple(of.get("licence", ())),
-        status=next(iter(of.get("status", ())), None),
-        offers=offers,
-        known=known,
-    )
+def _offers(keys: Iterable[int]) -> dict[int, f.Offer]:
+    """Terms versions as the rules see them, by id."""
+    found = TermsVersion.objects.select_related("terms").in_bulk(set(keys))
+    return {key: offering.of_version(version) for key, version in found.items()}
 
 
-def _item(row: Sequence[Any]) -> tuple[str, Any]:
-    (_, kind, licensor, parent, ppm, actions, mask, unknown, empty, start, end, flags, word, until, members, yes) = row
-    box = Box(actions, territories.from_bits(mask), start.toordinal(), BEGINNING if empty else end.toordinal())
-    value: Any = box
-    if kind == "claim":
-        value = f.Claim(licensor, ppm, box, flags, parent, word)
-    elif kind == "withhold":
-        value = f.Withhold(box, bool(flags & 1))
-    elif kind == "encumbrance":
-        value = f.Encumbrance(box, bool(flags & 1), word, until)
-    elif kind == "conflict":
-        value = f.Conflict(box, tuple(members), tuple(place for place in yes if place >= 0))
-    elif kind == "licence":
-        value = f.Licence(box, licensor, flags)
-    elif kind == "status":
-        value = f.Status(box.territories, territories.from_bits(unknown), box.start, bool(flags & 1))
-    return kind, value
-
-
-def _offer_classes(cursor: Any, run: Prepared) -> dict[int, f.Offer]:
-    """One offer per class, clipped as SQL clipped it; which version it was no longer matters."""
-    cursor.execute("SELECT no, sample FROM clr_offer_class")
-    samples: dict[int, int] = {sample: number for number, sample in cursor.fetchall()}
-    use = run.use
-    found = {}
-    for version in TermsVersion.objects.select_related("terms").filter(pk__in=list(samples)).iterator(2000):
-        offer = offering.of_version(version)
-        found[samples[version.pk]] = replace(
-            offer,
-            key=samples[version.pk],
-            actions=offer.actions & use.box.actions,
-            territories=offer.territories & use.box.territories,
-        )
-    return found
-
-
-def _price_by_rules(cursor: Any, run: Prepared) -> None:
-    """Contested works, and works that need different offers for different cells: one by one, by the rules."""
-    rows = _rows(cursor, _on(run, sql.BY_RULES), run.params)
-    wanted = {version for row in rows for version in row[2]}
-    versions = {v.pk: v for v in TermsVersion.objects.select_related("terms").filter(pk__in=wanted)} if wanted else {}
-    classes = (
-        dict(_rows(cursor, "SELECT id, no FROM clr_offer", {}))
-        if rows
-        else {}
-    )
-    offers = {key: offering.of_version(version) for key, version in versions.items()}
+def _price_singly(cursor: Any, run: Prepared) -> None:
+    """Works with several shares or many offers, in SQL; contested works, and those that need different offers for
+    different cells, by the rules.
+    """
+    cursor.execute(run.on(works_sql.candidates(run.form())), run.params)
+    cursor.execute("ANALYZE clr_cand")
+    cursor.execute(works_sql.PRICED, run.params)
+    rows = _rows(cursor, run.on(works_sql.by_rules(run.form())), run.params)
+    offers = _offers(version for row in rows for version in row[2])
     priced = []
-    for work, fit, keys, *measured in rows:
+    for work, number, keys, *measured in rows:
+        one = run.reduced[number]
         here = [offers[key] for key in keys]
-        names = [classes[key] for key in keys]
-        needs = [_unclass(need, run.reduced[fit], names) for need in run.fits[fit].needs]
+        needs = [replace(need, candidates=tuple(sorted(one.places(need)))) for need in one.found.needs]
         measures = {name: value for name, value in zip(f.MEASURES, measured, strict=True) if value is not None}
         choice = price.choose(needs, here, measures, run.use)
         chosen = sorted({(need.root, need.share, pick) for need, pick in zip(needs, choice.picks, strict=True)})
-        manual = _manual(here[pick] for pick in choice.picks)
-        columns = (
-            [root for root, _, _ in chosen],
-            [share for _, share, _ in chosen],
-            [keys[pick] for *_, pick in chosen],
-        )
-        priced.append((work, choice.price, manual, *columns))
+        roots, shares, picks = (list(column) for column in zip(*chosen, strict=True))
+        manual = fitting.manual(here[pick] for pick in choice.picks)
+        priced.append((work, choice.price, manual, roots, shares, [keys[pick] for pick in picks]))
     _copy(cursor, "clr_priced", priced)
     cursor.execute("ANALYZE clr_priced")
-
-
-def _manual(offers: Iterable[f.Offer]) -> int:
-    """Bit 0: somebody must approve; bit 1: an offer not made to the licensee by name; bit 2: no release of the past."""
-    bits = 0
-    for offer in offers:
-        bits |= int(offer.manual) | (offer.audience != "named") << 1 | (offer.released is None) << 2
-    return bits
-
-
-def _unclass(need: price.Need, reduced: Sequence[f.Offer], names: Sequence[int]) -> price.Need:
-    """Turn classes of offers back into the places of the versions a set really has."""
-    wanted = {reduced[place].key for place in need.candidates}
-    return replace(need, candidates=tuple(place for place, name in enumerate(names) if name in wanted))
 
 
 def _below(cursor: Any, bundle_id: int) -> dict[int, set[int]]:
@@ -336,13 +291,10 @@ def _below(cursor: Any, bundle_id: int) -> dict[int, set[int]]:
 
 def _mark_bad(cursor: Any, run: Prepared, below: dict[int, set[int]]) -> None:
     """Write down the works that stand on one that does not clear. Circles never clear: they are never proven good."""
+    cursor.execute(sets_sql.BAD)
     if not below:
         return
-    cursor.execute(
-        """SELECT w.work_id, w.flags, r.fit
-           FROM licensing_workclear w JOIN clr_ready r ON r.termset = w.termset_id WHERE w.work_id = ANY(%s)""",
-        [list(below)],
-    )
+    cursor.execute(run.on(sets_sql.fits_of(run.form())), {**run.params, "works": list(below)})
     alone, needs_more = set(), set()
     for work, flags, fit in cursor.fetchall():
         if fit in run.sure and not rules.gate_codes(flags, run.use):

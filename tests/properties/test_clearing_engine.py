@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.unit import unit
-from licensing.clearing import engine, engine_sql, loading, profiles, rules, services
+from licensing.clearing import engine, loading, profiles, rules, services, sets_sql
 from licensing.clearing.models import Clearance, Decision
 from licensing.rights.models import WorkClear
+from tests.support import market_world
 from tests.support import rights_world as made
 
 SEEN: Counter[str] = Counter()
@@ -23,14 +24,14 @@ PAST = {
 }  # fmt: skip
 
 
-def check(seed: int, *, past: bool = False) -> None:
-    """Draw rights and a use, decide both ways, compare every work; then rebuild the projection.
+def check(seed: int, kind: str = "any") -> None:
+    """Draw rights of a kind and a use, decide both ways, compare every work; then rebuild the projection.
 
     Every second world is treated as a big bundle: other plans, and all sets instead of those asked for.
     """
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(engine_sql, "BIG", -1 if seed % 2 else engine_sql.BIG)
-        _check(seed, past)
+        patched.setattr(sets_sql, "BIG", -1 if seed % 2 else sets_sql.BIG)
+        _check(seed, kind)
 
 
 def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> None:
@@ -41,10 +42,10 @@ def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> N
         wanted["price", row.outcome] += row.price_micro or 0
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL debug_parallel_query = on")  # a worker runs what may run in one, however small
-    for rows in (engine_sql.SHARED_ROWS, -1):
+    for rows in (sets_sql.SHARED_ROWS, -1):
         found: Counter[object] = Counter()
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(engine_sql, "SHARED_ROWS", rows)
+            patched.setattr(sets_sql, "SHARED_ROWS", rows)
             for group in engine.summarise(run):
                 refused = group.outcome == "refused"
                 codes = tuple(engine.reasons_of(run, group)) if refused else ()
@@ -55,9 +56,11 @@ def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> N
         cursor.execute("SET LOCAL debug_parallel_query = off")
 
 
-def _check(seed: int, past: bool) -> None:
-    world = made.build(seed, past=past)
+def _check(seed: int, kind: str) -> None:
+    past = kind == "past"
+    world = market_world.build(seed) if kind == "market" else made.build(seed, past=past)
     more = PAST | made.window(-5, world.rng.choice([85, 361])) if past else {}
+    more |= market_world.EASY_USE | made.window(0, world.rng.choice([90, 800])) if kind == "market" else {}
     profile = profiles.complete(made.body(world.rng) | more, made.AT)
     use, bundle = made.use_and_bundle(world, profile)
     asked = profiles.read(
@@ -80,6 +83,9 @@ def _check(seed: int, past: bool) -> None:
         assert got == services.comparable(wanted), f"seed {seed} work {row.work_id}"
         assert len(row.claims) == len(row.shares) == len(row.versions)
         SEEN[row.outcome + row.kind] += 1
+    SEEN.update(f"priced {one.mode}" for one in run.reduced)
+    SEEN["three offers"] += bool(run.lists)
+    SEEN["one fit for two sets"] += len(run.fits) < len(run.reduced)
     _check_summary(run, list(stored), seed)
     with connection.cursor() as cursor:
         before = list(WorkClear.objects.order_by("pk").values_list())
@@ -107,9 +113,20 @@ def test_random_rights_reach_every_outcome_and_route() -> None:
         with unit(made.ACTOR), transaction.atomic():
             check(seed)
             transaction.set_rollback(True)
-    assert {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"} <= set(
-        SEEN
-    )
+    outcomes = {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"}
+    assert outcomes | {"priced 0", "priced 1", "priced 3", "three offers"} <= set(+SEEN)
+
+
+@pytest.mark.django_db
+def test_the_engine_prices_as_the_rules_do() -> None:
+    """Where most of it clears: shares of several owners, many offers, sums wider than a bigint."""
+    SEEN.clear()
+    for seed in range(80):
+        with unit(made.ACTOR), transaction.atomic():
+            check(seed, "market")
+            transaction.set_rollback(True)
+    ways = ("priced 1", "priced 2", "three offers", "one fit for two sets", "clearedterms", "needs_approvalterms")
+    assert min(SEEN[way] for way in ways) > 3, SEEN
 
 
 @pytest.mark.django_db
@@ -118,6 +135,6 @@ def test_the_engine_lets_only_those_days_of_the_past_go() -> None:
     SEEN.clear()
     for seed in range(40):
         with unit(made.ACTOR), transaction.atomic():
-            check(seed, past=True)
+            check(seed, "past")
             transaction.set_rollback(True)
     assert min(SEEN["clearedterms"], SEEN["needs_approvalterms"]) > 5, SEEN

@@ -24,6 +24,12 @@ PLACES = (territories.WORLD, territories.mask(["EU"]), territories.mask(["US"]),
 ACTIONS = (2047, 0b1110, 0b0100, 0b10011, 0b1000)
 DAYS = (None, -400, -10, 0, 30, 200, 400, 800)
 ACTOR: Actor = system()
+ALL_CELLS = {"actions": 2047, "territories": territories.WORLD, "period": DateRange(None, None)}
+EASY_OFFER = {
+    "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7, "training_days": None,
+    "retention_days": None, "offer": DateRange(None, None), "survival": "perpetual", "commercial": True,
+    "distribution": [], "currency": "usd",
+}  # fmt: skip
 
 
 @dataclass
@@ -211,10 +217,8 @@ def _terms(world: World) -> None:
 
 def _answer(world: World, version: r.TermsVersion) -> None:
     """Make an offer an answer about the past, mostly, which differs from the others in its days, price and reader."""
-    easy = {
-        "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7, "training_days": None,
-        "retention_days": None, "offer": DateRange(None, None), "survival": "perpetual", "commercial": True,
-        "distribution": [], "conditions": [], "currency": "usd", "audience": "named",
+    easy = EASY_OFFER | {
+        "conditions": [], "audience": "named",
         "audience_organisation": world.organisations[world.rng.choice((3, 3, 3, 1))],
         "approval": world.rng.choice(["released"] * 3 + ["auto", "manual"]),
         "price": {"rules": [{"kind": "flat", "amount_micro": world.rng.choice((1, 7, 10**6))}]},
