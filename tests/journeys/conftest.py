@@ -1,4 +1,4 @@
-"""Journeys: everything is real; each test has its own database, Redis number, files and processes."""
+"""Journeys: everything is real; databases, Redis numbers, files and processes of their own."""
 
 from __future__ import annotations
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -23,14 +25,23 @@ from licensing.payments.models import Payment, WebhookEvent
 from licensing.royalties.models import AllocationRun
 from marketplace.demo import buying, members
 from marketplace.demo.client import Client, Problem
-from marketplace.demo.journey import Journey
 from marketplace.stack import Stack
-from tests.journeys.conftest import Started, journey
-from tests.support.databases import Committed
+from tests.journeys.conftest import journey
+from tests.support import processes
+from tests.support.databases import Committed, LivedIn
 
 pytestmark = pytest.mark.timeout(300)
 #: One house sells as well as three: what happens after its sale is tried here.
 ONE = slice(1)
+
+
+@pytest.fixture(scope="module")
+def stack(lived_in: LivedIn) -> Iterator[Stack]:
+    """Processes all these tests share, each after a sale of its own; a lost worker is noticed after two seconds."""
+    with pytest.MonkeyPatch.context() as patched, lived_in.unblocked():
+        patched.setenv("JOB_LEASE_SECONDS", "2")
+        with processes.stack(lived_in.own) as running:
+            yield running
 
 
 @contextmanager
@@ -57,35 +68,50 @@ def waiting(committed: Committed) -> bool:
     return bool(found and found[0])
 
 
-def sale(run: Journey, *, pay: bool = True) -> tuple[Client, str]:
-    """Publish, clear, quote, order and (by default) pay; returns the developer and the order."""
-    operator = Client(run.url, members.found_house(run.material.operator, run.ring))
-    catalogues, _ = run.publish(operator)
-    developer = members.join(operator, run.material.developer, run.ring)["developer_admin"]
-    cleared = buying.clear(developer, run.material.use, catalogues)
-    _, order = buying.order(developer, cleared.clearance["id"])
-    if pay:
-        buying.pay_by_card(developer, order["id"], run.stripe_url)
-    return developer, order["id"]
+@dataclass(frozen=True)
+class Shop:
+    """A developer with a cleared bundle before a running stack, and what the database held until then."""
+
+    developer: Client
+    clearance: str
+    before: Counter[str]
+
+    @classmethod
+    def opened(cls, stack: Stack, lived_in: LivedIn) -> Shop:
+        """Publish and clear; what an earlier test has published is there already."""
+        run = journey(stack, lived_in.own, publishers=ONE)
+        operator = Client(run.url, members.found_house(run.material.operator, run.ring))
+        catalogues, _ = run.publish(operator)
+        developer = members.join(operator, run.material.developer, run.ring)["developer_admin"]
+        run.ring.save()
+        cleared = buying.clear(developer, run.material.use, catalogues)
+        return cls(developer, cleared.clearance["id"], _tally())
+
+    def ordered(self) -> str:
+        """Quote and order; returns the order."""
+        return str(buying.order(self.developer, self.clearance)[1]["id"])
+
+    def delivered_once(self, order: str) -> None:
+        """The order ends as one grant, one division and one release, and the books sum to zero."""
+        grant = buying.granted(self.developer, order)
+        release = buying.released(self.developer, grant["id"])
+        assert release["status"] == "ready"
+        until(lambda: (_tally() - self.before)["divided"] > 0, "the division")
+        once = ("orders", "grants", "releases", "runs", "captured", "divided")
+        assert _tally() - self.before == Counter(dict.fromkeys(once, 1) | {"entries": 3})
+        with unit(SYSTEM):
+            assert not any(ledger.imbalance().values())
+            assert not Shard.objects.exclude(status="built").exists()
 
 
-def delivered_once(developer: Client, order: str) -> None:
-    """The order ends as one grant, one division and one release, and the books sum to zero."""
-    grant = buying.granted(developer, order)
-    release = buying.released(developer, grant["id"])
-    assert release["status"] == "ready"
-    until(lambda: _done("royalties.allocate"), "the division")
+def _tally() -> Counter[str]:
     with unit(SYSTEM):
-        assert Grant.objects.count() == Release.objects.count() == AllocationRun.objects.count() == 1
-        assert Payment.objects.filter(status="captured").count() == 1
-        assert LedgerEntry.objects.count() == 3
-        assert not any(ledger.imbalance().values())
-        assert not Shard.objects.exclude(status="built").exists()
-
-
-def _done(kind: str) -> bool:
-    with unit(SYSTEM):
-        return Job.objects.filter(kind=kind, status="done").exists()
+        return Counter({
+            "orders": Order.objects.count(), "grants": Grant.objects.count(), "releases": Release.objects.count(),
+            "runs": AllocationRun.objects.count(), "captured": Payment.objects.filter(status="captured").count(),
+            "divided": Job.objects.filter(kind="royalties.allocate", status="done").count(),
+            "entries": LedgerEntry.objects.count(),
+        })  # fmt: skip
 
 
 KILLS = {
@@ -95,17 +121,17 @@ KILLS = {
 
 
 @pytest.mark.parametrize("kind", KILLS)
-def test_a_worker_killed_in_the_middle(started: Started, committed: Committed, kind: str) -> None:
-    with started() as stack:
-        developer, order = sale(journey(stack, committed, publishers=ONE), pay=False)
-        with blocked(committed, KILLS[kind]):
-            buying.pay_by_card(developer, order, stack.sandbox_url)
-            until(lambda: _running(kind) and waiting(committed), f"{kind} standing still")
-            stack.kill_worker()
-        stack.start_part("worker")
-        delivered_once(developer, order)
-        with unit(SYSTEM):
-            assert Job.objects.get(kind=kind).attempts >= 2
+def test_a_worker_killed_in_the_middle(stack: Stack, lived_in: LivedIn, kind: str) -> None:
+    shop = Shop.opened(stack, lived_in)
+    order = shop.ordered()
+    with blocked(lived_in.own, KILLS[kind]):
+        buying.pay_by_card(shop.developer, order, stack.sandbox_url)
+        until(lambda: _running(kind) and waiting(lived_in.own), f"{kind} standing still")
+        stack.kill_worker()
+    stack.start_part("worker")
+    shop.delivered_once(order)
+    with unit(SYSTEM):
+        assert Job.objects.filter(kind=kind).latest("id").attempts >= 2
 
 
 def _running(kind: str) -> bool:
@@ -113,16 +139,16 @@ def _running(kind: str) -> bool:
         return Job.objects.filter(kind=kind, status="running").exists()
 
 
-def test_redis_emptied_in_the_middle(started: Started, committed: Committed) -> None:
-    with started() as stack:
-        developer, order = sale(journey(stack, committed, publishers=ONE), pay=False)
-        stack.kill_worker()
-        buying.pay_by_card(developer, order, stack.sandbox_url)
-        until(lambda: _stored_events() > 0, "the webhook in the inbox")
-        with redis.Redis.from_url(committed.redis_url) as client:
-            client.flushdb()
-        stack.start_part("worker")
-        delivered_once(developer, order)
+def test_redis_emptied_in_the_middle(stack: Stack, lived_in: LivedIn) -> None:
+    shop = Shop.opened(stack, lived_in)
+    order, stored = shop.ordered(), _stored_events()
+    stack.kill_worker()
+    buying.pay_by_card(shop.developer, order, stack.sandbox_url)
+    until(lambda: _stored_events() > stored, "the webhook in the inbox")
+    with redis.Redis.from_url(lived_in.own.redis_url) as client:
+        client.flushdb()
+    stack.start_part("worker")
+    shop.delivered_once(order)
 
 
 def _stored_events() -> int:
@@ -130,27 +156,25 @@ def _stored_events() -> int:
         return WebhookEvent.objects.count()
 
 
-def test_eight_buyers_of_one_quote(started: Started, committed: Committed) -> None:
-    with started() as stack:
-        run = journey(stack, committed, publishers=ONE)
-        operator = Client(run.url, members.found_house(run.material.operator, run.ring))
-        catalogues, _ = run.publish(operator)
-        developer = members.join(operator, run.material.developer, run.ring)["developer_admin"]
-        cleared = buying.clear(developer, run.material.use, catalogues)
-        quote = developer.post("/v1/quotes", {"clearance": cleared.clearance["id"]}, idem="quote-1")
-        with ThreadPoolExecutor(8) as pool:
-            orders = list(pool.map(lambda number: _order(developer, quote["id"], number), range(8)))
-            won = [order for order in orders if "id" in order]
-            paid = list(pool.map(lambda number: _pay(developer, won[0]["id"], number, stack), range(8)))
-        assert len({order["id"] for order in won}) == 1
-        assert {order["code"] for order in orders if "code" in order} <= {"quote_used", "idempotency_in_flight"}
-        assert sum("id" in answer for answer in paid) == 1
-        # A loser gets an answer, not the accident that the database prevented.
-        assert {answer["code"] for answer in paid if "code" in answer} <= {"payment_exists", "order_paid"}
-        delivered_once(developer, won[0]["id"])
-        with unit(SYSTEM):
-            assert Order.objects.count() == 1
-        assert Client(stack.sandbox_url).get("/_sandbox/truth")["charges_succeeded"] == 1
+def test_eight_buyers_of_one_quote(stack: Stack, lived_in: LivedIn) -> None:
+    shop = Shop.opened(stack, lived_in)
+    charged = _charged(stack)
+    quote = shop.developer.post("/v1/quotes", {"clearance": shop.clearance}, idem="quote-1")
+    with ThreadPoolExecutor(8) as pool:
+        orders = list(pool.map(lambda number: _order(shop.developer, quote["id"], number), range(8)))
+        won = [order for order in orders if "id" in order]
+        paid = list(pool.map(lambda number: _pay(shop.developer, won[0]["id"], number, stack), range(8)))
+    assert len({order["id"] for order in won}) == 1
+    assert {order["code"] for order in orders if "code" in order} <= {"quote_used", "idempotency_in_flight"}
+    assert sum("id" in answer for answer in paid) == 1
+    # A loser gets an answer, not the accident that the database prevented.
+    assert {answer["code"] for answer in paid if "code" in answer} <= {"payment_exists", "order_paid"}
+    shop.delivered_once(won[0]["id"])
+    assert _charged(stack) == charged + 1
+
+
+def _charged(stack: Stack) -> int:
+    return int(Client(stack.sandbox_url).get("/_sandbox/truth")["charges_succeeded"])
 
 
 def _order(developer: Client, quote: str, number: int) -> dict[str, Any]:
@@ -171,25 +195,26 @@ def _pay(developer: Client, order: str, number: int, stack: Stack) -> dict[str, 
     return {"id": payment["id"]}
 
 
-def test_a_checkout_page_pays_as_well(started: Started, committed: Committed) -> None:
-    with started() as stack:
-        developer, order = sale(journey(stack, committed, publishers=ONE), pay=False)
-        buying.pay_by_checkout(developer, order)
-        delivered_once(developer, order)
+def test_a_checkout_page_pays_as_well(stack: Stack, lived_in: LivedIn) -> None:
+    shop = Shop.opened(stack, lived_in)
+    order = shop.ordered()
+    buying.pay_by_checkout(shop.developer, order)
+    shop.delivered_once(order)
 
 
-def test_webhooks_five_times_shuffled(started: Started, committed: Committed) -> None:
-    with started() as stack:
-        sandbox = Client(stack.sandbox_url)
-        developer, order = sale(journey(stack, committed, publishers=ONE), pay=False)
-        sandbox.post("/_sandbox/faults", {"seed": 7, "webhooks": {"hold": True}})
-        buying.pay_by_card(developer, order, stack.sandbox_url)
-        sent = sandbox.post("/_sandbox/release", {"copies": 5, "shuffle": True})["deliveries"]
-        delivered_once(developer, order)
-        assert sandbox.get("/_sandbox/idle", seconds="30")["idle"]
-        with unit(SYSTEM):
-            # What Stripe calls them, not what we keep them under.
-            ids = list(WebhookEvent.objects.values_list("raw__id", flat=True))
-            assert Job.objects.filter(kind="hooks.stripe").count() == len(ids)
-        assert len(ids) == len(set(ids)) > 0
-        assert sent >= 5 * len(ids)
+def test_webhooks_five_times_shuffled(stack: Stack, lived_in: LivedIn) -> None:
+    sandbox = Client(stack.sandbox_url)
+    shop = Shop.opened(stack, lived_in)
+    order, stored = shop.ordered(), _stored_events()
+    sandbox.post("/_sandbox/faults", {"seed": 7, "webhooks": {"hold": True}})
+    buying.pay_by_card(shop.developer, order, stack.sandbox_url)
+    sent = sandbox.post("/_sandbox/release", {"copies": 5, "shuffle": True})["deliveries"]
+    sandbox.post("/_sandbox/faults", {"seed": 7, "webhooks": {"hold": False}})
+    shop.delivered_once(order)
+    assert sandbox.get("/_sandbox/idle", seconds="30")["idle"]
+    with unit(SYSTEM):
+        # What Stripe calls them, not what we keep them under.
+        ids = list(WebhookEvent.objects.values_list("raw__id", flat=True))
+        assert Job.objects.filter(kind="hooks.stripe").count() == len(ids)
+    assert len(ids) == len(set(ids)) > stored
+    assert sent >= 5 * (len(ids) - stored)
