@@ -49,9 +49,10 @@ def _price(offer: str, measures: Sequence[str]) -> str:
     units = {name: f"coalesce(w.{name}, 0)" for name in measures}
     sums = "".join(f" + {offer}{name} * {unit}" for name, unit in units.items())
     wide = sums.replace(" * ", "::numeric * ")
+    largest = f"greatest({', '.join([*units.values()] or ['0'])})"
     return (
         f"CASE WHEN {offer}minimum IS NOT NULL THEN least({facts.CEILING + 1}, greatest({offer}minimum,"
-        f" CASE WHEN greatest({', '.join([*units.values(), '0'])}) <= r.safe THEN ({offer}base{sums}) / {offer}divisor"
+        f" CASE WHEN {largest} <= r.safe THEN ({offer}base{sums}) / {offer}divisor"
         f" ELSE least({facts.CEILING + 1}, div({offer}base{wide}, {offer}divisor))::bigint END)) END"
     )
 
