@@ -90,7 +90,8 @@ SELECT d.shape, dense_rank() OVER (ORDER BY concat_ws('|', t.organisation_id, v.
   {_SHORT.format("v.territories")}, v.model_kinds & %(model_kind)s, v.outputs & %(outputs)s, v.survival, v.audience,
   coalesce(v.audience_organisation_id = %(licensee_id)s, false), v.commercial, v.exclusive, v.approval, v.currency,
   v.price_measures, v.price_flat | v.price_tokens | v.price_words | v.price_characters | v.price_minutes
-    | v.price_minimum = 0, v.distribution, v.conditions, v.price_multipliers))::int AS no
+    | v.price_minimum = 0, v.distribution, v.conditions_count, jsonb_path_query_array(v.conditions, '$[*].kind'),
+  v.price_multipliers))::int AS no
 FROM clr_spoken d JOIN licensing_termsversion v ON v.id = d.version JOIN licensing_terms t ON t.id = v.terms_id
 """
 

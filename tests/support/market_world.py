@@ -20,7 +20,7 @@ EASY_USE = {
 
 
 def build(seed: int) -> made.World:
-    """Two catalogues, owned alike by different organisations, whose offers are alike but for the money."""
+    """Two catalogues, owned alike by different organisations, whose offers are alike but for money and wording."""
     rng = random.Random(seed)  # noqa: S311 -- a test's dice, not a secret
     world = made.World(rng, calm=True)
     made._owners(world)
@@ -55,6 +55,7 @@ def _own(
     )  # fmt: skip
     for drawn in offers:
         columns = dict(drawn)
+        columns["conditions"] = [one | {"text": f"by {owner.name}"} for one in columns["conditions"]]
         rules = [
             {"kind": kind} | ({} if kind == "free" else {"amount_micro": world.rng.choice(AMOUNTS)})
             for kind in columns.pop("kinds")
