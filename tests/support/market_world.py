@@ -53,22 +53,26 @@ def _own(
         holder=party, kind="root", basis="assignment", part="whole", control_ppm=share, document="deed",
         author_consent="contract_clause", status="verified",
     )  # fmt: skip
-    for drawn in offers:
-        columns = dict(drawn)
-        columns["conditions"] = [one | {"text": f"by {owner.name}"} for one in columns["conditions"]]
-        rules = [
-            {"kind": kind} | ({} if kind == "free" else {"amount_micro": world.rng.choice(AMOUNTS)})
-            for kind in columns.pop("kinds")
-        ]
-        price = {"rules": rules, "minimum_per_work_micro": world.rng.choice([0, 0, 5 * 10**6])}
-        price |= {"multipliers": columns.pop("multipliers")}
-        terms = r.Terms.objects.create(
-            **made.named(), **world.tenant(owner), own_key=fresh(made.AT).hex, status="published"
-        )
-        r.TermsVersion.objects.create(
-            **columns, terms=terms, number=1, title="t", price=price, body={}, sha256="0" * 64, created_at=made.AT,
-            audience_organisation=world.organisations[3],
-        )  # fmt: skip
-        r.TermsAssignment.objects.create(
-            **world.tenant(owner), level="catalogue", catalogue=catalogue, terms=terms, created_at=made.AT
-        )
+    terms = r.Terms.objects.bulk_create(
+        r.Terms(**made.named(), **world.tenant(owner), own_key=fresh(made.AT).hex, status="published") for _ in offers
+    )
+    r.TermsVersion.objects.bulk_create(_version(world, *pair) for pair in zip(terms, offers, strict=True))
+    r.TermsAssignment.objects.bulk_create(
+        r.TermsAssignment(**world.tenant(owner), level="catalogue", catalogue=catalogue, terms=one, created_at=made.AT)
+        for one in terms
+    )
+
+
+def _version(world: made.World, terms: r.Terms, drawn: dict[str, Any]) -> r.TermsVersion:
+    columns = dict(drawn)
+    rules = [
+        {"kind": kind} | ({} if kind == "free" else {"amount_micro": world.rng.choice(AMOUNTS)})
+        for kind in columns.pop("kinds")
+    ]
+    price = {"rules": rules, "minimum_per_work_micro": world.rng.choice([0, 0, 5 * 10**6])}
+    price |= {"multipliers": columns.pop("multipliers")}
+    columns["conditions"] = [one | {"text": terms.own_key} for one in columns["conditions"]]
+    return r.TermsVersion(
+        **columns, terms=terms, number=1, title="t", price=price, body={}, sha256="0" * 64, created_at=made.AT,
+        audience_organisation=world.organisations[3],
+    )  # fmt: skip
