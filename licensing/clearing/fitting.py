@@ -35,8 +35,7 @@ class Class:
 
     def most(self, dearest: int) -> tuple[int, int]:
         """What prices that add up to `dearest` come to at most, before they are divided: for nothing, and per unit."""
-        rate = 1000 if self.offer.price.needs & 8 else 60
-        return self.num * price.DENOMINATOR * dearest + self.half, self.num * rate * dearest
+        return self.num * price.DENOMINATOR * dearest + self.half, self.num * max(price.RATES) * dearest
 
 
 Seen = tuple[int, int]
@@ -118,8 +117,7 @@ class Listed:
 class Reduced:
     """A distinct reduced set: its key in SQL, its offers in their order, and what the rules said of it.
 
-    `seen`: its offers as the rules saw them. `dearest`: what the prices of an offer
-    of such sets add up to at most.
+    `seen`: its offers as the rules saw them. `dearest`: what the prices of an offer of such sets add up to at most.
     """
 
     no: int

@@ -12,6 +12,8 @@ from licensing.kernel.money import half_up
 
 DENOMINATOR = 60_000
 """Common denominator of all price rules: per 1,000 units and per 60 seconds."""
+RATES = (60, 60, 60, 1000)
+"""What one unit of each of MEASURES takes of it: a character, word or token of 1,000, a second of 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def of_offer(price: Price, measures: Mapping[str, int], use: Use) -> int:
     """
     whole = DENOMINATOR * price.flat
     if price.needs:
-        rates = (60 * price.characters, 60 * price.words, 60 * price.tokens, 1000 * price.minutes)
+        rates = (price.characters, price.words, price.tokens, price.minutes)
         needed = (place for place in range(len(MEASURES)) if price.needs >> place & 1)
-        whole += sum(rates[place] * measures[MEASURES[place]] for place in needed)
+        whole += sum(RATES[place] * rates[place] * measures[MEASURES[place]] for place in needed)
     numerator, denominator = factor(price.multipliers, use)
     return min(CEILING + 1, max(price.minimum, half_up(whole * numerator, DENOMINATOR * denominator)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from licensing.clearing import facts
-from licensing.clearing.price import DENOMINATOR
+from licensing.clearing.price import DENOMINATOR, RATES
 from licensing.clearing.sets_sql import (
     BY_RULES,
     CLEARED,
@@ -21,23 +21,22 @@ from licensing.clearing.sets_sql import (
     UNPRICED,
     Form,
     fitted,
-)  # fmt: skip
+)
 
 UNDERLYING_BIT = 1 << 40
 PRICE_BIT = 1 << 41
 OUTCOMES = ("refused", "needs_approval", "cleared", None)
 
-# Rates per unit of each measure, and their places among the prices of an offer; the flat price comes first, the
-# minimum last (licet_termset_columns).
+# Places among the prices of an offer: flat, one per measure, minimum (licet_termset_columns).
 FLAT, MINIMUM = 1, 6
-RATES = {"characters": 60, "words": 60, "tokens": 60, "seconds": 1000}
 _PLACES = {name: FLAT + 1 + place for place, name in enumerate(facts.MEASURES)}
+_RATES = dict(zip(facts.MEASURES, RATES, strict=True))
 
 
 def _priced(prefix: str, place: str, measures: Sequence[str]) -> str:
     """Columns of a set: the price of the offer at a place, as far as it does not depend on the work."""
     price = f"s.prices[y.{place}]"
-    rates = {name: f"{price}[{_PLACES[name]}] * {RATES[name]}" for name in measures}
+    rates = {name: f"{price}[{_PLACES[name]}] * {_RATES[name]}" for name in measures}
     columns = [f"y.{prefix}num * {rate} AS {prefix}{name}" for name, rate in rates.items()]
     columns.append(f"y.{prefix}num * {price}[{FLAT}] * {DENOMINATOR} + y.{prefix}half AS {prefix}base")
     columns.append(f"2 * y.{prefix}half AS {prefix}divisor")
@@ -66,7 +65,7 @@ def candidates(form: Form) -> str:
     """The versions that may be chosen for each need of each set that is priced per need."""
     price = "s.prices[n.place]"
     rates = ", ".join(
-        f"n.num::numeric * {price}[{_PLACES[name]}] * {RATES[name]} AS {name}" for name in facts.MEASURES
+        f"n.num::numeric * {price}[{_PLACES[name]}] * {_RATES[name]} AS {name}" for name in facts.MEASURES
     )
     return f"""
 CREATE TEMP TABLE clr_cand ON COMMIT DROP AS

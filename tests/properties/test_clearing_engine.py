@@ -18,10 +18,7 @@ from tests.support import rights_world as made
 
 SEEN: Counter[str] = Counter()
 # A use that began five days ago, and that most offers allow otherwise.
-PAST = {
-    "territories": ["DE"], "actions": ["train"], "outputs": ["product"], "exclusive": False, "commercial": False,
-    "min_assurance": "asserted", "declines": [], "delivery": "licence_only", "exclusions": {}, "max_price_minor": None,
-}  # fmt: skip
+PAST = made.EASY_USE | {"commercial": False, "max_price_minor": None}
 
 
 def check(seed: int, kind: str = "any") -> None:
@@ -32,6 +29,15 @@ def check(seed: int, kind: str = "any") -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sets_sql, "BIG", -1 if seed % 2 else sets_sql.BIG)
         _check(seed, kind)
+
+
+def _check_seeds(number: int, kind: str = "any") -> None:
+    """Check so many worlds; SEEN counts what was in them."""
+    SEEN.clear()
+    for seed in range(number):
+        with unit(made.ACTOR), transaction.atomic():
+            check(seed, kind)
+            transaction.set_rollback(True)
 
 
 def _check_summary(run: engine.Prepared, stored: list[Decision], seed: int) -> None:
@@ -60,7 +66,7 @@ def _check(seed: int, kind: str) -> None:
     past = kind == "past"
     world = market_world.build(seed) if kind == "market" else made.build(seed, past=past)
     more = PAST | made.window(-5, world.rng.choice([85, 361])) if past else {}
-    more |= market_world.EASY_USE | made.window(0, world.rng.choice([90, 800])) if kind == "market" else {}
+    more |= market_world.USE | made.window(0, world.rng.choice([90, 800])) if kind == "market" else {}
     profile = profiles.complete(made.body(world.rng) | more, made.AT)
     use, bundle = made.use_and_bundle(world, profile)
     asked = profiles.read(
@@ -108,11 +114,7 @@ def test_the_engine_decides_as_the_rules_do(seed: int) -> None:
 @pytest.mark.django_db
 def test_random_rights_reach_every_outcome_and_route() -> None:
     """The property above proves something only if its dice show every side."""
-    SEEN.clear()
-    for seed in range(60):
-        with unit(made.ACTOR), transaction.atomic():
-            check(seed)
-            transaction.set_rollback(True)
+    _check_seeds(60)
     outcomes = {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"}
     assert outcomes | {"priced 0", "priced 1", "priced 3", "three offers"} <= set(+SEEN)
 
@@ -120,11 +122,7 @@ def test_random_rights_reach_every_outcome_and_route() -> None:
 @pytest.mark.django_db
 def test_the_engine_prices_as_the_rules_do() -> None:
     """Where most of it clears: shares of several owners, many offers, sums wider than a bigint."""
-    SEEN.clear()
-    for seed in range(60):
-        with unit(made.ACTOR), transaction.atomic():
-            check(seed, "market")
-            transaction.set_rollback(True)
+    _check_seeds(60, "market")
     ways = ("priced 1", "priced 2", "three offers", "one fit for two sets", "clearedterms", "needs_approvalterms")
     assert min(SEEN[way] for way in ways) > 2, SEEN
 
@@ -132,9 +130,5 @@ def test_the_engine_prices_as_the_rules_do() -> None:
 @pytest.mark.django_db
 def test_the_engine_lets_only_those_days_of_the_past_go() -> None:
     """Answers about the past, of which some hold the window of the use and some do not."""
-    SEEN.clear()
-    for seed in range(40):
-        with unit(made.ACTOR), transaction.atomic():
-            check(seed, "past")
-            transaction.set_rollback(True)
+    _check_seeds(40, "past")
     assert min(SEEN["clearedterms"], SEEN["needs_approvalterms"]) > 5, SEEN

@@ -13,10 +13,7 @@ from tests.support import rights_world as made
 
 AMOUNTS = (0, 1, 7, 10**6, 10**6 + 1, 10**13, 10**14)
 """The last ones add up to more than a bigint holds."""
-EASY_USE = {
-    "territories": ["DE"], "actions": ["train"], "outputs": ["product"], "exclusive": False, "attribution": True,
-    "min_assurance": "asserted", "declines": [], "delivery": "licence_only", "exclusions": {}, "distribution": [],
-}  # fmt: skip
+USE = made.EASY_USE | {"attribution": True, "distribution": []}
 
 
 def build(seed: int) -> made.World:

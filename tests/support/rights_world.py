@@ -24,6 +24,11 @@ PLACES = (territories.WORLD, territories.mask(["EU"]), territories.mask(["US"]),
 ACTIONS = (2047, 0b1110, 0b0100, 0b10011, 0b1000)
 DAYS = (None, -400, -10, 0, 30, 200, 400, 800)
 ACTOR: Actor = system()
+#: A use that most offers allow.
+EASY_USE = {
+    "territories": ["DE"], "actions": ["train"], "outputs": ["product"], "exclusive": False, "declines": [],
+    "min_assurance": "asserted", "delivery": "licence_only", "exclusions": {},
+}  # fmt: skip
 ALL_CELLS = {"actions": 2047, "territories": territories.WORLD, "period": DateRange(None, None)}
 EASY_OFFER = {
     "actions": 2047, "territories": territories.WORLD, "model_kinds": 31, "outputs": 7, "training_days": None,
