@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A marketplace worker`. Its settings are the CELERY_* ones."""
+"""The Celery application: `celery --skip-checks -A marketplace worker`. Its settings are the CELERY_* ones."""
 
 from __future__ import annotations
 

@@ -137,7 +137,8 @@ class Stack:
                 *("--graceful-timeout", "10", "--log-level", "warning"),
             ],
             "worker": [
-                *(python, "-m", "celery", "-A", "marketplace", "worker", "--loglevel", "WARNING"),
+                # Django's checks are for who starts us: pages, addresses and forms are nothing a worker loads.
+                *(python, "-m", "celery", "--skip-checks", "-A", "marketplace", "worker", "--loglevel", "WARNING"),
                 *("--concurrency", str(self.worker_processes), "--queues", "intake,royalties,delivery,hooks,default"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ],

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -64,6 +65,17 @@ def _ring_at(address: str) -> None:
     celery_app.conf.broker_url = address
     pools.reset()
     celery_app._after_fork()  # the one place where Celery forgets the pool it holds
+
+
+def pytest_collection() -> None:
+    """Thousands of tests are made now and stay until the end: nobody looks for garbage among them, now or later."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -30,9 +30,9 @@ PATIENCE = 60.0
 @contextmanager
 def _worker(committed: Committed, *, processes: int = 1) -> Iterator[subprocess.Popen[bytes]]:
     """A worker that knows the kinds of the tests; the whole group is killed at the end."""
-    command = [sys.executable, "-m", "celery", "-A", "marketplace", "worker", "--loglevel", "WARNING"]
+    command = [sys.executable, "-m", "celery", "--skip-checks", "-A", "marketplace", "worker"]
     command += ["--include", "tests.licensing.jobs.kinds", "--concurrency", str(processes), "--queues", "default"]
-    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    command += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     log = (committed.folder / "worker.log").open("ab")
     worker = subprocess.Popen(
         command,
