@@ -6,13 +6,13 @@ Only the database backend differs: a query outside `accounts.unit` raises (tests
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from tests.support import memory
 
 if "LICET_TESTING" not in os.environ:
     # Set once per run: workers of pytest-xdist and the servers' processes inherit it.
-    var = os.environ.get("LICET_VAR") or Path(__file__).resolve().parents[1] / "var"
     os.environ["LICET_TESTING"] = "1"
-    os.environ["LICET_VAR"] = str(Path(var).absolute() / "test")
+    os.environ["LICET_VAR"] = str(memory.var())
     # A developer's shell may be set up for an installation, or for another project.
     for name in (
         "DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "STORAGE_URL", "STRIPE_API_BASE", "STRIPE_API_KEY",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from accounts.models import Organisation
 from accounts.unit import SYSTEM, unit
 from marketplace.celery import app
 from marketplace.database.base import DatabaseWrapper
+from tests.support import memory
 from tests.support.databases import Committed, LivedIn
 from tests.support.guarded.base import OutsideUnit, unguarded
 
@@ -94,8 +96,19 @@ def test_the_app_role_cannot_truncate(committed: Committed) -> None:
 
 
 def test_tests_use_a_folder_of_their_own() -> None:
-    assert settings.VAR.name == "test"
     assert os.environ["LICET_VAR"] == str(settings.VAR)
+    assert settings.VAR != memory.CHECKOUT / "var"
+
+
+def test_databases_lie_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LICET_VAR")
+    monkeypatch.setattr(memory, "MEMORY", tmp_path)
+    monkeypatch.setattr(memory, "ROOM", 0)
+    assert [memory.var().parent, memory.var().stat().st_mode & 0o777] == [tmp_path, 0o700]
+    monkeypatch.setattr(memory, "ROOM", 1 << 62)
+    assert memory.var() == memory.CHECKOUT / "var" / "test"
+    monkeypatch.setenv("LICET_VAR", "/srv/mine")
+    assert memory.var() == Path("/srv/mine/test")
 
 
 @pytest.fixture(scope="module")

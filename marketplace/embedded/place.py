@@ -19,6 +19,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 NOBODY = 65534
 SHORT = Path("/tmp")  # noqa: S108 -- the folder made in it is private and checked for its owner
 ROOTS_DATA = Path("/var/tmp")  # noqa: S108 -- survives a reboot; the folder in it is checked for its owner
+MEMORY = Path("/dev/shm")  # noqa: S108 -- only for who names a folder in it
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ class Place:
         """The place that belongs to `var`: the same answer for every process of a checkout.
 
         PostgreSQL refuses to run as root, and the folders above a root user's checkout are often closed to
-        everybody else. So for root data and binaries live in a folder of their own under /var/tmp.
+        everybody else. So for root data and binaries live in a folder of their own under /var/tmp, or in memory
+        when `var` does.
         """
         var = var.resolve()
         name = hashlib.sha256(f"{CHECKOUT}\0{var}".encode()).hexdigest()[:12]
         if os.geteuid() == 0:
-            base = ROOTS_DATA / f"licet-{name}"
+            base = (MEMORY if var.is_relative_to(MEMORY) else ROOTS_DATA) / f"licet-{name}"
             return cls(base=base, sockets=base / "sock", uid=_unprivileged())
         sockets = var / "sock"
         if len(os.fsencode(sockets / SOCKET_NAME)) > LONGEST_SOCKET_PATH:

@@ -172,6 +172,12 @@ def test_sockets_go_elsewhere_when_the_path_is_long(tmp_path: Path, monkeypatch:
     assert short.sockets == Path("/srv/v/sock")
 
 
+def test_what_root_keeps_in_memory_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    memory, disk = Place.of(Path("/dev/shm/v")), Place.of(Path("/srv/v"))
+    assert [memory.base.parent, disk.base.parent] == [Path("/dev/shm"), Path("/var/tmp")]
+
+
 @pytest.mark.parametrize(
     ("output", "told"),
     [
