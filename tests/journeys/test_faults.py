@@ -70,22 +70,11 @@ def waiting(committed: Committed) -> bool:
 
 @dataclass(frozen=True)
 class Shop:
-    """A developer with a cleared bundle before a running stack, and what the database held until then."""
+    """A developer with a cleared bundle of their own, and what the database held until then."""
 
     developer: Client
     clearance: str
     before: Counter[str]
-
-    @classmethod
-    def opened(cls, stack: Stack, lived_in: LivedIn) -> Shop:
-        """Publish and clear; what an earlier test has published is there already."""
-        run = journey(stack, lived_in.own, publishers=ONE)
-        operator = Client(run.url, members.found_house(run.material.operator, run.ring))
-        catalogues, _ = run.publish(operator)
-        developer = members.join(operator, run.material.developer, run.ring)["developer_admin"]
-        run.ring.save()
-        cleared = buying.clear(developer, run.material.use, catalogues)
-        return cls(developer, cleared.clearance["id"], _tally())
 
     def ordered(self) -> str:
         """Quote and order; returns the order."""
@@ -102,6 +91,21 @@ class Shop:
         with unit(SYSTEM):
             assert not any(ledger.imbalance().values())
             assert not Shard.objects.exclude(status="built").exists()
+
+
+@pytest.fixture(scope="module")
+def open_shop(stack: Stack, lived_in: LivedIn) -> Callable[[], Shop]:
+    """One house publishes, once for all these tests; each call clears its works anew."""
+    run = journey(stack, lived_in.own, publishers=ONE)
+    operator = Client(run.url, members.found_house(run.material.operator, run.ring))
+    catalogues, _ = run.publish(operator)
+    developer = members.join(operator, run.material.developer, run.ring)["developer_admin"]
+
+    def opened() -> Shop:
+        cleared = buying.clear(developer, run.material.use, catalogues)
+        return Shop(developer, cleared.clearance["id"], _tally())
+
+    return opened
 
 
 def _tally() -> Counter[str]:
@@ -121,8 +125,10 @@ KILLS = {
 
 
 @pytest.mark.parametrize("kind", KILLS)
-def test_a_worker_killed_in_the_middle(stack: Stack, lived_in: LivedIn, kind: str) -> None:
-    shop = Shop.opened(stack, lived_in)
+def test_a_worker_killed_in_the_middle(
+    stack: Stack, lived_in: LivedIn, open_shop: Callable[[], Shop], kind: str
+) -> None:
+    shop = open_shop()
     order = shop.ordered()
     with blocked(lived_in.own, KILLS[kind]):
         buying.pay_by_card(shop.developer, order, stack.sandbox_url)
@@ -139,8 +145,8 @@ def _running(kind: str) -> bool:
         return Job.objects.filter(kind=kind, status="running").exists()
 
 
-def test_redis_emptied_in_the_middle(stack: Stack, lived_in: LivedIn) -> None:
-    shop = Shop.opened(stack, lived_in)
+def test_redis_emptied_in_the_middle(stack: Stack, lived_in: LivedIn, open_shop: Callable[[], Shop]) -> None:
+    shop = open_shop()
     order, stored = shop.ordered(), _stored_events()
     stack.kill_worker()
     buying.pay_by_card(shop.developer, order, stack.sandbox_url)
@@ -156,8 +162,8 @@ def _stored_events() -> int:
         return WebhookEvent.objects.count()
 
 
-def test_eight_buyers_of_one_quote(stack: Stack, lived_in: LivedIn) -> None:
-    shop = Shop.opened(stack, lived_in)
+def test_eight_buyers_of_one_quote(stack: Stack, open_shop: Callable[[], Shop]) -> None:
+    shop = open_shop()
     charged = _charged(stack)
     quote = shop.developer.post("/v1/quotes", {"clearance": shop.clearance}, idem="quote-1")
     with ThreadPoolExecutor(8) as pool:
@@ -195,16 +201,16 @@ def _pay(developer: Client, order: str, number: int, stack: Stack) -> dict[str, 
     return {"id": payment["id"]}
 
 
-def test_a_checkout_page_pays_as_well(stack: Stack, lived_in: LivedIn) -> None:
-    shop = Shop.opened(stack, lived_in)
+def test_a_checkout_page_pays_as_well(stack: Stack, open_shop: Callable[[], Shop]) -> None:
+    shop = open_shop()
     order = shop.ordered()
     buying.pay_by_checkout(shop.developer, order)
     shop.delivered_once(order)
 
 
-def test_webhooks_five_times_shuffled(stack: Stack, lived_in: LivedIn) -> None:
+def test_webhooks_five_times_shuffled(stack: Stack, open_shop: Callable[[], Shop]) -> None:
     sandbox = Client(stack.sandbox_url)
-    shop = Shop.opened(stack, lived_in)
+    shop = open_shop()
     order, stored = shop.ordered(), _stored_events()
     sandbox.post("/_sandbox/faults", {"seed": 7, "webhooks": {"hold": True}})
     buying.pay_by_card(shop.developer, order, stack.sandbox_url)
