@@ -37,8 +37,10 @@ demo: runtime
 run: runtime
 	@$(BIN)/python manage.py run --port $(PORT)
 
+# A file stays with one worker, which then makes its common world once; the long ones come first or in the middle.
+SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: setup
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(T)
+	@$(BIN)/python -m pytest $(SPREAD) $(T)
 
 check: setup
 	$(BIN)/ruff check .
@@ -50,7 +52,7 @@ check: setup
 
 # What is decided in pure Python is covered by tests that need nothing else (a minute); ALL=1 measures the whole suite.
 PURE = grep -Lr --include='test_*.py' -e django_db -e committed tests/licensing
-MEASURED = $(if $(ALL),-n $(JOBS) --dist worksteal,-p no:xdist $$($(PURE)))
+MEASURED = $(if $(ALL),$(SPREAD),-p no:xdist $$($(PURE)))
 coverage: setup
 	@rm -rf var/coverage && mkdir -p var/coverage
 	@$(BIN)/coverage run -m pytest -q $(MEASURED)
@@ -62,7 +64,7 @@ bench: setup
 	@$(BIN)/python -m bench $(B) $(N)
 
 faults: setup
-	@$(BIN)/python -m pytest -n $(JOBS) $$(find tests -name 'test_faults*.py')
+	@$(BIN)/python -m pytest $(SPREAD) $$(find tests -name 'test_faults*.py')
 
 client: setup
 	@$(BIN)/python -m client.build

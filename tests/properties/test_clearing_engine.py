@@ -102,19 +102,19 @@ def _check(seed: int, kind: str) -> None:
         assert list(WorkClear.objects.order_by("pk").values_list()) == before
 
 
-@pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=90, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(seed=st.integers(0, 2**40))
-def test_the_engine_decides_as_the_rules_do(seed: int) -> None:
+def _decides_as_the_rules_do(seed: int) -> None:
     with unit(made.ACTOR), transaction.atomic():
         check(seed)
         transaction.set_rollback(True)
 
 
 @pytest.mark.django_db
-def test_random_rights_reach_every_outcome_and_route() -> None:
-    """The property above proves something only if its dice show every side."""
-    _check_seeds(60)
+def test_the_engine_decides_as_the_rules_do() -> None:
+    """The property proves something only if its dice show every side."""
+    SEEN.clear()
+    _decides_as_the_rules_do()
     outcomes = {"refused", "clearedterms", "clearedopen_licence", "clearedpublic_domain", "needs_approvalterms"}
     assert outcomes | {"priced 0", "priced 1", "priced 3", "three offers"} <= set(+SEEN)
 

@@ -134,8 +134,8 @@ def _works(world: World, count: int) -> None:
             third_party=rng.choice(["none", "unknown"]),
         ))  # fmt: skip
     world.imprints.append(Imprint.objects.create(**named(), **world.tenant(owner), name="imprint"))
-    for number in range(count):
-        work = Work.objects.create(
+    world.works += Work.objects.bulk_create(
+        Work(
             **named(), **world.tenant(owner), catalogue=rng.choice(world.catalogues), own_id=str(number), title="t",
             imprint=rng.choice([None, world.imprints[0]]), title_key="t", form=rng.choice(["book", "poem"]),
             status=rng.choice(["registered"] * 8 + ["draft", "withdrawn"]), court_order=rng.random() < 0.05,
@@ -144,14 +144,18 @@ def _works(world: World, count: int) -> None:
             third_party=rng.choice([None] * 6 + ["present_not_cleared"]), retracted=rng.random() < 0.1,
             tokens=rng.choice([None, 0, 999, 12_345_678]), words=rng.choice([None, 77_777]),
             characters=rng.choice([None, 10**9]), seconds=rng.choice([None, 61]),
-        )  # fmt: skip
-        world.works.append(work)
-        if rng.random() < 0.7:
-            Asset.objects.create(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1,
-                media_type="text/plain", filename="t",
-                                 layer=rng.choice(["text", "text", "cover"]))  # fmt: skip
-        if rng.random() < 0.5:
-            Contributor.objects.create(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties))
+        )
+        for number in range(count)
+    )  # fmt: skip
+    Asset.objects.bulk_create(
+        Asset(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1, media_type="text/plain",
+              filename="t", layer=rng.choice(["text", "text", "cover"]))
+        for work in world.works if rng.random() < 0.7
+    )  # fmt: skip
+    Contributor.objects.bulk_create(
+        Contributor(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties))
+        for work in world.works if rng.random() < 0.5
+    )  # fmt: skip
 
 
 def _claim(world: World) -> None:
@@ -235,14 +239,17 @@ def _answer(world: World, version: r.TermsVersion) -> None:
 
 def _assign(world: World, owner: Organisation, terms: r.Terms) -> None:
     rng = world.rng
-    for catalogue in world.catalogues if world.calm else ():
-        r.TermsAssignment.objects.create(
-            **world.tenant(owner), level="catalogue", catalogue=catalogue, terms=terms, extends=True, created_at=AT
-        )
-    for _ in range(rng.randint(1, 3)):
-        r.TermsAssignment.objects.create(**world.tenant(owner), **world.scope(), terms=terms,
-            extends=world.calm or rng.random() < 0.4,
-                                         created_at=AT, ended_at=rng.choice([None] * 6 + [AT]))  # fmt: skip
+    common = {**world.tenant(owner), "terms": terms, "created_at": AT}
+    whole = [
+        r.TermsAssignment(**common, level="catalogue", catalogue=catalogue, extends=True)
+        for catalogue in (world.catalogues if world.calm else ())
+    ]
+    some = [
+        r.TermsAssignment(**common, **world.scope(), extends=world.calm or rng.random() < 0.4,
+                          ended_at=rng.choice([None] * 6 + [AT]))
+        for _ in range(rng.randint(1, 3))
+    ]  # fmt: skip
+    r.TermsAssignment.objects.bulk_create(whole + some)
 
 
 def _reservation(world: World) -> None:
