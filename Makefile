@@ -37,7 +37,7 @@ demo: runtime
 run: runtime
 	@$(BIN)/python manage.py run --port $(PORT)
 
-# A file stays with one worker, which then makes its common world once; the long ones come first or in the middle.
+# A file stays with one worker, which then makes its common world once.
 SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: setup
 	@$(BIN)/python -m pytest $(SPREAD) $(T)

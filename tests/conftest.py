@@ -72,6 +72,12 @@ def pytest_collection() -> None:
     gc.disable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """File after file, the journeys first: the longest tests are not begun when the other workers are done."""
+    items.sort(key=lambda item: ("journeys" not in item.path.parts, str(item.path)))
+
+
 def pytest_collection_finish() -> None:
     """From here on garbage is looked for again."""
     gc.freeze()

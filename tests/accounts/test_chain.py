@@ -58,6 +58,7 @@ def _link(rows: int, *, everything: bool = False) -> int:
     found, deadline = 0, time.monotonic() + 60
     while found < rows and time.monotonic() < deadline:
         found += chain.link(actor=ACTOR, everything=everything)
+        time.sleep(0.01)
     return found
 
 
