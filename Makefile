@@ -16,7 +16,8 @@ export PYTHON
 export PYTHONUTF8 := 1
 unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
-JOBS ?= 2
+# One more than two cores: some tests wait for processes.
+JOBS ?= 3
 PORT ?= 8000
 INSTALL = python=$$(.ci/python) && "$$python" .ci/setup.py
 
