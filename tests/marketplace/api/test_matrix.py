@@ -31,7 +31,7 @@ from marketplace.api import matrix
 from marketplace.api.urls import urlpatterns
 from tests import cast as casting
 from tests import scenario
-from tests.cast import Cast, Person
+from tests.cast import Answer, Cast, Person
 
 CLOSED = (401, 403, 404)
 LICENSEE = ("developer", "developer_admin", "stranger", "auditor", "operator", "anonymous")
@@ -194,11 +194,27 @@ def role_of(name: str) -> str:
 
 def status(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> int:
     """The status of an answer; whatever it changed is taken back."""
-    return ask(world, row, name, missing=missing)[0]
+    with transaction.atomic():
+        answer = ask(world, row, name, missing=missing)
+        transaction.set_rollback(True)
+    return answer.status
 
 
-def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> tuple[int, int, bool]:
-    """Ask, and take back whatever the answer changed: (status, audit rows written, kept for replays by anybody)."""
+def traces(world: World, row: matrix.Row, name: str) -> tuple[int, int, bool]:
+    """The same with what the answer left until then: (status, audit rows written, kept for replays by anybody)."""
+    with transaction.atomic():
+        with unit(SYSTEM):
+            before = AuditRow.objects.count()
+        answer = ask(world, row, name)
+        with unit(SYSTEM):
+            written = AuditRow.objects.count() - before
+            open_to_all = IdempotencyRecord.objects.filter(rights=[]).exists()
+        transaction.set_rollback(True)
+    return answer.status, written, open_to_all
+
+
+def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> Answer:
+    """Send what a door reads, by one of the people."""
     person = world.people[name]
     body = world.bodies.get(row.route)
     if row.route == "keys" and person.organisation is not None and person.user is not None:
@@ -216,15 +232,7 @@ def ask(world: World, row: matrix.Row, name: str, *, missing: bool = False) -> t
     if row.route == "allocations/explain":
         path += "?" + "&".join(f"{name}={world.things['licensee'][name]}" for name in ("run", "work", "payee"))
     headers = {"Idempotency-Key": f"{name}-{missing}"} if row.method == "POST" else {}
-    with transaction.atomic():
-        with unit(SYSTEM):
-            before = AuditRow.objects.count()
-        answer = person.send(row.method, path, b"abc" if row.method == "PUT" else body, headers=headers)
-        with unit(SYSTEM):
-            written = AuditRow.objects.count() - before
-            open_to_all = IdempotencyRecord.objects.filter(rights=[]).exists()
-        transaction.set_rollback(True)
-    return answer.status, written, open_to_all
+    return person.send(row.method, path, b"abc" if row.method == "PUT" else body, headers=headers)
 
 
 def test_every_route_and_method_has_exactly_one_row() -> None:
@@ -292,7 +300,7 @@ def test_every_write_that_succeeds_leaves_an_audit_row_and_is_kept_with_its_righ
         if row.method == "GET" or row.route in READ_BY_POST | NOTHING_NEW:
             continue
         for name in row.who:
-            answered, written, open_to_all = ask(world, row, name)
+            answered, written, open_to_all = traces(world, row, name)
             if 200 <= answered < 300:
                 loud.add(row.route)
                 if not written:

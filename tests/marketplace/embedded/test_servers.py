@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 
 from marketplace import embedded
 from marketplace.embedded import EmbeddedError, processes
@@ -34,12 +35,13 @@ servers.stop()
 
 @pytest.fixture
 def var(tmp_path: Path) -> Iterator[Path]:
-    """A folder of its own; whatever runs there afterwards is ended."""
-    folder = tmp_path / "var"
+    """A folder of its own where all databases of the tests lie; whatever runs there afterwards is ended."""
+    folder: Path = settings.VAR / "servers" / tmp_path.name
     place = Place.of(folder)
     yield folder
     for name in ("pg", "redis"):
         processes.end(place.base / name, None)
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(place.base, ignore_errors=True)
     shutil.rmtree(place.sockets, ignore_errors=True)
 
@@ -134,6 +136,8 @@ def test_dead_servers_of_a_living_user_are_explained(var: Path) -> None:
     finally:
         child.kill()
         child.wait()
+    with embedded.ensure(var) as servers:  # takes the shared memory of the killed server back, too
+        assert _works(servers)
 
 
 def test_stale_socket_pid_file_and_lock_are_no_obstacle(var: Path) -> None:
