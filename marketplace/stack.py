@@ -137,7 +137,7 @@ class Stack:
                 *("--graceful-timeout", "10", "--log-level", "warning"),
             ],
             "worker": [
-                # Django's checks are for who starts us: pages, addresses and forms are nothing a worker loads.
+                # Who starts us and who migrates makes Django's checks: a worker loads no pages, addresses and forms.
                 *(python, "-m", "celery", "--skip-checks", "-A", "marketplace", "worker", "--loglevel", "WARNING"),
                 *("--concurrency", str(self.worker_processes), "--queues", "intake,royalties,delivery,hooks,default"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),

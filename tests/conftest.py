@@ -12,7 +12,7 @@ import gc
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,21 +67,21 @@ def _ring_at(address: str) -> None:
     celery_app._after_fork()  # the one place where Celery forgets the pool it holds
 
 
-def pytest_collection() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Thousands of tests are made now and stay until the end: nobody looks for garbage among them, now or later."""
     gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """File after file, the journeys first: the longest tests are not begun when the other workers are done."""
     items.sort(key=lambda item: ("journeys" not in item.path.parts, str(item.path)))
-
-
-def pytest_collection_finish() -> None:
-    """From here on garbage is looked for again."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,11 @@ def test_databases_lie_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("LICET_VAR")
     monkeypatch.setattr(memory, "MEMORY", tmp_path)
     monkeypatch.setattr(memory, "ROOM", 0)
+    name = memory.var().name
     assert [memory.var().parent, memory.var().stat().st_mode & 0o777] == [tmp_path, 0o700]
+    memory.var().rmdir()
+    (tmp_path / name).write_text("in the way")
+    assert memory.var() == memory.CHECKOUT / "var" / "test"
     monkeypatch.setattr(memory, "ROOM", 1 << 62)
     assert memory.var() == memory.CHECKOUT / "var" / "test"
     monkeypatch.setenv("LICET_VAR", "/srv/mine")

@@ -19,7 +19,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 NOBODY = 65534
 SHORT = Path("/tmp")  # noqa: S108 -- the folder made in it is private and checked for its owner
 ROOTS_DATA = Path("/var/tmp")  # noqa: S108 -- survives a reboot; the folder in it is checked for its owner
-MEMORY = Path("/dev/shm")  # noqa: S108 -- only for who names a folder in it
+MEMORY = Path("/dev/shm")  # noqa: S108 -- measured; written to only for who names a folder in it
 
 
 @dataclass(frozen=True)

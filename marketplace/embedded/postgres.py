@@ -8,12 +8,11 @@ from pathlib import Path
 
 from marketplace.embedded import binaries, processes
 from marketplace.embedded.errors import EmbeddedError
-from marketplace.embedded.place import SOCKET_NAME, Place
+from marketplace.embedded.place import MEMORY, SOCKET_NAME, Place
 
 SUPERUSER = "licet_root"
 OWNER = "licet_owner"
 APP = "licet_app"
-SHM = Path("/dev/shm")  # noqa: S108 -- only measured
 SMALL_SHM = 256 * 1024 * 1024
 
 
@@ -114,7 +113,7 @@ def _check_version(place: Place, tools: Path, data: Path) -> None:
 
 def _configure(place: Place, data: Path) -> None:
     """Write the whole configuration at every start: modest for two cores, and never less durable."""
-    small = not SHM.is_dir() or shutil.disk_usage(SHM).total < SMALL_SHM
+    small = not MEMORY.is_dir() or shutil.disk_usage(MEMORY).total < SMALL_SHM
     values = {
         "listen_addresses": "",
         "unix_socket_directories": str(place.sockets),

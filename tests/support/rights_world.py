@@ -134,8 +134,9 @@ def _works(world: World, count: int) -> None:
             third_party=rng.choice(["none", "unknown"]),
         ))  # fmt: skip
     world.imprints.append(Imprint.objects.create(**named(), **world.tenant(owner), name="imprint"))
-    world.works += Work.objects.bulk_create(
-        Work(
+    assets, people = [], []
+    for number in range(count):
+        work = Work(
             **named(), **world.tenant(owner), catalogue=rng.choice(world.catalogues), own_id=str(number), title="t",
             imprint=rng.choice([None, world.imprints[0]]), title_key="t", form=rng.choice(["book", "poem"]),
             status=rng.choice(["registered"] * 8 + ["draft", "withdrawn"]), court_order=rng.random() < 0.05,
@@ -144,18 +145,17 @@ def _works(world: World, count: int) -> None:
             third_party=rng.choice([None] * 6 + ["present_not_cleared"]), retracted=rng.random() < 0.1,
             tokens=rng.choice([None, 0, 999, 12_345_678]), words=rng.choice([None, 77_777]),
             characters=rng.choice([None, 10**9]), seconds=rng.choice([None, 61]),
-        )
-        for number in range(count)
-    )  # fmt: skip
-    Asset.objects.bulk_create(
-        Asset(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1, media_type="text/plain",
-              filename="t", layer=rng.choice(["text", "text", "cover"]))
-        for work in world.works if rng.random() < 0.7
-    )  # fmt: skip
-    Contributor.objects.bulk_create(
-        Contributor(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties))
-        for work in world.works if rng.random() < 0.5
-    )  # fmt: skip
+        )  # fmt: skip
+        world.works.append(work)
+        if rng.random() < 0.7:
+            assets.append(Asset(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1,
+                media_type="text/plain", filename="t",
+                                layer=rng.choice(["text", "text", "cover"])))  # fmt: skip
+        if rng.random() < 0.5:
+            people.append(Contributor(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties)))
+    Work.objects.bulk_create(world.works)
+    Asset.objects.bulk_create(assets)
+    Contributor.objects.bulk_create(people)
 
 
 def _claim(world: World) -> None:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C; any number may run beside each other."""
 
-    # A clock loads no page, address or form: `manage.py check` and the web server look at those.
+    # A clock loads no page, address or form: `manage.py check` and `migrate` look at those.
     requires_system_checks = ()
     help = "Ring for due jobs, take over what dead workers held, make periodic jobs; run one or more of these."
 
