@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -18,13 +19,18 @@ from licensing.outside import storage
 LARGEST = 128 << 20
 """Bytes of a text: forty times "War and Peace"."""
 # The same bytes at another house: a note beside both, without any effect (domain.md 1).
-_DUPLICATE = """
+_DUPLICATES = """
 INSERT INTO licensing_duplicate (work_id, other_id, kind, evidence, found_at)
-SELECT DISTINCT %(work)s, a.work_id, 'content', jsonb_build_object('sha256', a.sha256), %(at)s FROM licensing_asset a
-WHERE a.sha256 = %(sha256)s AND a.replaced_at IS NULL AND a.organisation_id <> %(organisation)s
-  AND a.livemode = %(livemode)s AND NOT EXISTS (
-    SELECT FROM licensing_duplicate d WHERE d.work_id = a.work_id AND d.other_id = %(work)s AND d.kind = 'content')
+SELECT DISTINCT n.work_id, a.work_id, 'content', jsonb_build_object('sha256', a.sha256), %(at)s::timestamptz
+FROM licensing_asset n JOIN licensing_asset a ON a.sha256 = n.sha256 AND a.replaced_at IS NULL
+  AND a.organisation_id <> n.organisation_id AND a.livemode = n.livemode
+WHERE n.id = ANY(%(new)s) AND (a.id < n.id OR a.id <> ALL(%(new)s)) AND NOT EXISTS (
+  SELECT FROM licensing_duplicate d WHERE d.work_id = a.work_id AND d.other_id = n.work_id AND d.kind = 'content')
 ON CONFLICT DO NOTHING
+"""
+_MEASURES = """
+UPDATE licensing_work w SET characters = n.characters, words = n.words, tokens = n.tokens
+FROM licensing_asset n WHERE n.id = ANY(%(new)s) AND w.id = n.work_id
 """
 TEXT = "text/plain; charset=utf-8"
 
@@ -41,6 +47,15 @@ class Content:
     iscc: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that came for a work: what its sender calls it and what it holds."""
+
+    work_id: int
+    filename: str
+    content: Content
+
+
 def receive(stream: BinaryIO, *, filename: str, expected_sha256: str | None = None) -> Content:
     """Store a text file and measure it. Call it outside any transaction: it does the slow part.
 
@@ -52,42 +67,53 @@ def receive(stream: BinaryIO, *, filename: str, expected_sha256: str | None = No
 
 
 def attach(*, work: Work, filename: str, content: Content, actor: Actor, at: datetime, layer: str = "text") -> Asset:
-    """Make `content` the work's current file of a layer; the earlier one stays as history. The same bytes again change
-    nothing. The work's measures become those of the file.
-    """
-    with unit(actor):
-        Work.objects.select_for_update().get(pk=work.pk)
-        same = Asset.objects.filter(work=work, sha256=content.stored.sha256, layer=layer).first()
-        if same is not None and same.replaced_at is None:
-            return same
-        Asset.objects.filter(work=work, layer=layer, replaced_at__isnull=True).update(replaced_at=at)
-        if same is not None:
-            same.replaced_at = None
-            same.save(update_fields=["replaced_at"])
-        asset = same or _create(work, filename, content, layer, actor, at)
-        _note_duplicates(asset, at)
-        Work.objects.filter(pk=work.pk).update(
-            characters=content.characters, words=content.words, tokens=content.tokens
-        )
-        audit.record(
-            actor=actor, act="asset.attached", subject=asset.name_id, at=at, organisation_id=work.organisation_id,
-            after={"work": work.name_id, "sha256": content.stored.sha256, "bytes": content.stored.bytes},
-        )  # fmt: skip
+    """As `attach_all` for one file; returns what is the work's file now."""
+    (asset,) = attach_all(files=[NewFile(work.pk, filename, content)], actor=actor, at=at, layer=layer)
     return asset
 
 
-def _note_duplicates(asset: Asset, at: datetime) -> None:
+def attach_all(*, files: Sequence[NewFile], actor: Actor, at: datetime, layer: str = "text") -> list[Asset]:
+    """Make each file the current one of its work's layer, at most one file a work; the earlier one stays as history.
+    The same bytes again change nothing. The works' measures become those of their files.
+
+    Returns the works' current files in the order of `files`. The number of statements does not grow with them.
+    """
+    with unit(actor):
+        works = Work.objects.select_for_update().order_by("pk").in_bulk([file.work_id for file in files])
+        current = Asset.objects.filter(work__in=works, layer=layer, replaced_at__isnull=True)
+        held = set(current.values_list("work", "sha256"))
+        new = [file for file in files if (file.work_id, file.content.stored.sha256) not in held]
+        current.filter(work__in=[file.work_id for file in new]).update(replaced_at=at)
+        # Bytes that were here before come back as the row they were.
+        Asset.objects.bulk_create(
+            [_asset(works[file.work_id], file, layer, actor, at) for file in new],
+            update_conflicts=True, unique_fields=["work", "sha256"], update_fields=["replaced_at"],
+        )  # fmt: skip
+        now = {asset.work_id: asset for asset in current.all()}
+        arrived = [(works[file.work_id], now[file.work_id]) for file in new]
+        _follow([asset.pk for _, asset in arrived], at)
+        audit.record_all(actor=actor, act="asset.attached", at=at, changes=[
+            audit.Change(
+                asset.name_id, organisation_id=work.organisation_id,
+                after={"work": work.name_id, "sha256": asset.sha256, "bytes": asset.bytes},
+            )
+            for work, asset in arrived
+        ])  # fmt: skip
+    return [now[file.work_id] for file in files]
+
+
+def _follow(new: list[int], at: datetime) -> None:
+    """What files that arrived say about their works, and about works of others with the same bytes."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUPLICATE, {
-            "work": asset.work_id, "sha256": asset.sha256, "organisation": asset.organisation_id,
-            "livemode": asset.livemode, "at": at,
-        })  # fmt: skip
+        cursor.execute(_DUPLICATES, {"new": new, "at": at})
+        cursor.execute(_MEASURES, {"new": new})
 
 
-def _create(work: Work, filename: str, content: Content, layer: str, actor: Actor, at: datetime) -> Asset:
-    return Asset.objects.create(
+def _asset(work: Work, file: NewFile, layer: str, actor: Actor, at: datetime) -> Asset:
+    content = file.content
+    return Asset(
         public_id=fresh(at), created_at=at, organisation_id=work.organisation_id, livemode=actor.livemode, work=work,
         sha256=content.stored.sha256, bytes=content.stored.bytes, media_type=content.media_type,
-        filename=filename[-300:], layer=layer, characters=content.characters, words=content.words,
+        filename=file.filename[-300:], layer=layer, characters=content.characters, words=content.words,
         tokens=content.tokens, iscc=content.iscc,
     )  # fmt: skip

@@ -15,10 +15,12 @@ from accounts.errors import Refused
 from accounts.unit import Actor, unit
 from licensing.catalogue import assets
 from licensing.catalogue.identifiers import normalise
-from licensing.catalogue.models import Asset, Catalogue, Work
+from licensing.catalogue.models import Asset, Catalogue
 from licensing.intake import archive
 from licensing.intake.models import Import
 
+TOGETHER = 500
+"""Files attached in one transaction: what is attached stays when a later file or the sender breaks off."""
 # Everything a file may be called after, per work. `said`: an own id beats a record's reference, and so on.
 _NAMES = """
 SELECT work_id, name, said FROM (
@@ -104,21 +106,15 @@ def attach_folder(
         )  # fmt: skip
     done = Attached()
     came: dict[int, str] = {}
+    waiting: list[assets.NewFile] = []
     for name, opened in archive.files(source):
-        found = names.works(PurePosixPath(name).stem)
-        if len(found) != 1:
-            if found:
-                done.refused[name] = "name_ambiguous"
-            else:
-                done.unmatched.append(name)
+        new = _received(done, name, opened, names.works(PurePosixPath(name).stem))
+        if new is None or not _is_news(done, new, held, came):
             continue
-        try:
-            with opened() as stream:
-                content = assets.receive(stream, filename=name)
-        except Refused as refused:
-            done.refused[name] = refused.code
-            continue
-        _attach(done, name, found.pop(), content, held, came, actor, at)
+        waiting.append(new)
+        if len(waiting) == TOGETHER:
+            _attach(done, waiting, actor, at)
+    _attach(done, waiting, actor, at)
     with unit(actor), connection.cursor() as cursor:
         latest = record_import or Import.objects.filter(catalogue=catalogue, status="committed").order_by("-id").first()
         _settle(list(came), latest)
@@ -181,19 +177,37 @@ def _claimed(rows: Iterable[tuple[int, str, int]]) -> dict[str, set[int]]:
     return found
 
 
-def _attach(
-    done: Attached, name: str, work_id: int, content: assets.Content, held: dict[int, str], came: dict[int, str],
-    actor: Actor, at: datetime,
-) -> None:  # fmt: skip
-    """Attach one file, unless the work has these bytes or another file of this delivery is its text already."""
-    sha256 = content.stored.sha256
-    if came.setdefault(work_id, sha256) != sha256:
-        done.refused[name] = "content_twice"
-    elif held.get(work_id) == sha256:
+def _received(done: Attached, name: str, opened: archive.Opener, works: set[int]) -> assets.NewFile | None:
+    """Store and measure a file that belongs to exactly one work, else say in `done` why not."""
+    if len(works) > 1:
+        done.refused[name] = "name_ambiguous"
+    elif not works:
+        done.unmatched.append(name)
+    else:
+        try:
+            with opened() as stream:
+                return assets.NewFile(works.pop(), name, assets.receive(stream, filename=name))
+        except Refused as refused:
+            done.refused[name] = refused.code
+    return None
+
+
+def _is_news(done: Attached, new: assets.NewFile, held: dict[int, str], came: dict[int, str]) -> bool:
+    """Say whether the work has neither these bytes nor another file of this delivery as its text already."""
+    sha256 = new.content.stored.sha256
+    if came.setdefault(new.work_id, sha256) != sha256:
+        done.refused[new.filename] = "content_twice"
+    elif held.get(new.work_id) == sha256:
         done.unchanged += 1
     else:
-        with unit(actor):
-            work = Work.objects.get(pk=work_id)
-            assets.attach(work=work, filename=name, content=content, actor=actor, at=at)
-        held[work_id] = sha256
-        done.attached += 1
+        held[new.work_id] = sha256
+        return True
+    return False
+
+
+def _attach(done: Attached, waiting: list[assets.NewFile], actor: Actor, at: datetime) -> None:
+    """Attach what waits, in one transaction, and wait for more."""
+    if waiting:
+        assets.attach_all(files=waiting, actor=actor, at=at)
+        done.attached += len(waiting)
+        waiting.clear()

@@ -6,8 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import Refused
+from accounts.models import AuditRow
 from accounts.unit import unit
 from licensing.catalogue import assets, texts
 from licensing.catalogue.models import Asset, Duplicate, Work
@@ -65,6 +68,49 @@ def test_the_same_text_at_another_house_is_a_note_beside_both() -> None:
         (note,) = Duplicate.objects.filter(kind="content")
         assert (note.work_id, note.other_id) == (second.pk, first.pk)
         assert note.evidence == {"sha256": storage.digest(b"the same")}
+
+
+@pytest.mark.django_db
+def test_files_of_many_works_come_as_a_set() -> None:
+    works = [one_work(slug) for slug in ("one", "two", "three", "four")]
+    one, two, three, four = works
+    for text in (b"first", b"second"):
+        assets.attach(work=one, filename="a.txt", content=content(text), actor=ACTOR, at=AT)
+    kept = assets.attach(work=two, filename="kept.txt", content=content(b"as it was"), actor=ACTOR, at=AT)
+    with unit(ACTOR):
+        acts = AuditRow.objects.count()
+    texts_sent = {four: b"first", two: b"as it was", one: b"first", three: b"a third, new"}
+    came = [assets.NewFile(work.pk, "came.txt", content(data)) for work, data in texts_sent.items()]
+    now = assets.attach_all(files=came, actor=ACTOR, at=AT)
+    assert [(asset.work_id, asset.sha256) for asset in now] == [(f.work_id, f.content.stored.sha256) for f in came]
+    assert now[1].pk == kept.pk
+    with unit(ACTOR):
+        current = Asset.objects.filter(replaced_at__isnull=True).order_by("pk")
+        assert [asset.pk for asset in current] == sorted(asset.pk for asset in now)
+        assert Asset.objects.filter(work=one).count() == 2
+        assert list(Work.objects.order_by("pk").values_list("words", flat=True)) == [1, 3, 3, 1]
+        told = AuditRow.objects.order_by("pk")[acts:]
+        assert [(row.act, row.subject, row.organisation_id) for row in told] == [
+            ("asset.attached", asset.name_id, asset.organisation_id) for asset in (now[0], now[2], now[3])
+        ]
+        (note,) = Duplicate.objects.filter(kind="content")
+        assert {note.work_id, note.other_id} == {one.pk, four.pk}
+
+
+@pytest.mark.django_db
+def test_many_files_are_as_many_statements_as_one() -> None:
+    catalogue = senders.house()
+    senders.committed_feed(catalogue, senders.table([senders.row(number) for number in range(1, 32)]))
+    with unit(ACTOR):
+        keys = list(Work.objects.order_by("pk").values_list("pk", flat=True))
+
+    def statements(works: list[int]) -> int:
+        files = [assets.NewFile(work, "a.txt", content(f"text {work}".encode())) for work in works]
+        with CaptureQueriesContext(connection) as captured:
+            assets.attach_all(files=files, actor=ACTOR, at=AT)
+        return len(captured)
+
+    assert statements(keys[:1]) == statements(keys[1:])
 
 
 @pytest.mark.parametrize(

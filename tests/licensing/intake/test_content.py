@@ -6,6 +6,7 @@ import json
 import stat
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from django.core.management import call_command
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from accounts.errors import Refused
 from accounts.models import Organisation
 from accounts.unit import unit
+from licensing.catalogue import assets
 from licensing.catalogue.models import Asset, Catalogue, Work
 from licensing.intake import content
 from licensing.intake.models import Import
@@ -98,6 +100,25 @@ def test_two_files_for_one_work_never_take_turns(tmp_path: Path) -> None:
         with unit(ACTOR):
             current = Asset.objects.filter(replaced_at__isnull=True).order_by("work__own_id")
             assert list(current.values_list("work__own_id", "characters")) == [("W1", 7), ("W2", 3)]
+
+
+def test_what_is_attached_stays_when_the_delivery_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "TOGETHER", 2)
+    catalogue, real = filled(), assets.receive
+    for number in (1, 2, 3):
+        (tmp_path / f"W{number}.txt").write_text(f"text {number}")
+
+    def receive(stream: BinaryIO, *, filename: str) -> assets.Content:
+        if filename == "W3.txt":
+            raise OSError("no space left on the device")
+        return real(stream, filename=filename)
+
+    monkeypatch.setattr(assets, "receive", receive)
+    with pytest.raises(OSError, match="no space"):
+        content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
+    monkeypatch.setattr(assets, "receive", real)
+    done = content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
+    assert (done.attached, done.unchanged, done.missing) == (1, 2, [])
 
 
 @pytest.mark.parametrize("damage", ["bytes", "encrypted", "method", "size"])
