@@ -16,9 +16,11 @@ COPY client client
 COPY licensing licensing
 COPY marketplace marketplace
 COPY locale locale
-# Static files are made into the image; the values only satisfy the settings while it is built.
+# Static files and bytecode are made into the image, where nobody may write later; the values only satisfy the settings
+# while it is built.
 RUN SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build REDIS_URL=redis://build \
        python manage.py collectstatic --noinput \
+    && python -m compileall -q accounts client licensing marketplace \
     && useradd --system --uid 10001 licet && install -d -o licet /srv/var /srv/files
 USER licet
 EXPOSE 8000
