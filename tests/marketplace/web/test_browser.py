@@ -117,7 +117,8 @@ def test_pages_are_accessible_and_fit(site: Site, browser: Browser, language: st
         faults += _look(page)
     page.goto("/certificates")
     page.set_input_files("input[type=file]", site.certificate)
-    page.click("form[enctype] button")
+    with page.expect_navigation():
+        page.click("form[enctype] button")
     faults += _look(page)
     _sign_in(page, site)
     faults += _look(page)
