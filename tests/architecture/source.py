@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +50,26 @@ def _folder(folder: str) -> tuple[Source, ...]:
     return tuple(found)
 
 
+def walk(tree: ast.AST) -> Iterable[ast.AST]:
+    """As `ast.walk`; a whole file is walked once, however many tests look at it."""
+    return _nodes(tree) if isinstance(tree, ast.Module) else ast.walk(tree)
+
+
+@functools.cache
+def _nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
+@functools.cache
+def comments(one: Source) -> tuple[tuple[int, str], ...]:
+    """Line and text of every comment of a file."""
+    tokens = tokenize.generate_tokens(io.StringIO(one.text).readline)
+    return tuple((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT)
+
+
 def functions(tree: ast.AST) -> Iterator[Function]:
     """Every function and method, inner ones too."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -66,7 +85,7 @@ def dotted(node: ast.AST) -> str:
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     """Every call with the dotted name it is written under."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             yield dotted(node.func), node
 

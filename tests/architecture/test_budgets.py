@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 import tomllib
-from collections.abc import Iterator
 
 from tests.architecture import source
-from tests.architecture.source import EVERYWHERE, PACKAGES, ROOT, Source
+from tests.architecture.source import EVERYWHERE, PACKAGES, ROOT
 
 FILE_LINES = 400
 FUNCTION_LINES = 40
@@ -21,12 +18,6 @@ COMPLEXITY = 8
 #: Imports inside functions of the product that cannot stand at the top, each with its reason.
 LATE_IMPORTS: dict[str, str] = {}
 REASONED = re.compile(r"noqa: [A-Z]+\d+(, ?[A-Z]+\d+)*(\s+(--|-|#)\s+|\s{2,}|\s+\()\w")
-
-
-def _comments(one: Source) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(one.text).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
@@ -81,7 +72,7 @@ def test_nothing_listens_to_signals() -> None:
     found = [
         one.at(node)
         for one in source.read(*PACKAGES)
-        for node in ast.walk(one.tree)
+        for node in source.walk(one.tree)
         if (isinstance(node, ast.ImportFrom) and (node.module or "").startswith(banned))
         or (isinstance(node, ast.Import) and any(alias.name.startswith(banned) for alias in node.names))
     ]
@@ -92,7 +83,7 @@ def test_type_ignores_are_few_and_reasoned() -> None:
     found = [
         (f"{one.name}:{line}", comment)
         for one in source.read(*PACKAGES, "client")
-        for line, comment in _comments(one)
+        for line, comment in source.comments(one)
         if re.search(r"type:\s*ignore", comment)
     ]
     assert len(found) <= TYPE_IGNORES
@@ -103,7 +94,7 @@ def test_every_noqa_names_its_rule_and_its_reason() -> None:
     found = [
         f"{one.name}:{line} {comment}"
         for one in source.read(*EVERYWHERE)
-        for line, comment in _comments(one)
+        for line, comment in source.comments(one)
         if re.search(r"#\s*noqa", comment) and not REASONED.search(comment)
     ]
     assert found == []
@@ -114,7 +105,7 @@ def test_nothing_is_left_to_do_later() -> None:
     found = [
         f"{one.name}:{line} {comment}"
         for one in source.read(*EVERYWHERE)
-        for line, comment in _comments(one)
+        for line, comment in source.comments(one)
         if marks.search(comment)
     ]
     assert found == []
@@ -125,7 +116,7 @@ def _edges() -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for one in source.read(*PACKAGES):
         here = _package(one.name.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
-        for node in ast.walk(one.tree):
+        for node in source.walk(one.tree):
             for name in source.imported(node):
                 there = _package(name)
                 if there and there != here and not one.within("licensing/models.py", "licensing/tasks.py"):

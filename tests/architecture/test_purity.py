@@ -32,7 +32,7 @@ DOORS_ONLY = ("django.http", "django.shortcuts", "django.urls", "django.views", 
 
 def floats(tree: ast.AST) -> Iterator[ast.AST]:
     """Everything in a tree that makes a binary fraction: a literal, float(), true division, a float in a type."""
-    for node in ast.walk(tree):
+    for node in source.walk(tree):
         literal = isinstance(node, ast.Constant) and isinstance(node.value, float | complex)
         named = isinstance(node, ast.Name) and node.id == "float"
         divided = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
@@ -73,7 +73,7 @@ def test_nobody_below_the_doors_speaks_http() -> None:
     found = [
         one.at(node)
         for one in _below()
-        for node in ast.walk(one.tree)
+        for node in source.walk(one.tree)
         if (isinstance(node, ast.ImportFrom) and (node.module or "").startswith(DOORS_ONLY))
         or (isinstance(node, ast.Import) and any(alias.name.startswith(DOORS_ONLY) for alias in node.names))
     ]

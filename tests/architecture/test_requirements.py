@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 
@@ -84,7 +83,7 @@ def test_what_the_product_imports_is_asked_for() -> None:
     names = {
         name.split(".")[0]
         for one in source.read(*source.PACKAGES)
-        for node in ast.walk(one.tree)
+        for node in source.walk(one.tree)
         for name in source.imported(node)
     }
     wanted = {IMPORTED_AS.get(name, _normal(name)) for name in names - ours}
@@ -106,7 +105,7 @@ def test_what_is_asked_for_is_used() -> None:
     names = {
         name.split(".")[0]
         for one in source.read(*source.PACKAGES, "client")
-        for node in ast.walk(one.tree)
+        for node in source.walk(one.tree)
         for name in source.imported(node)
     }
     used = {IMPORTED_AS.get(name, _normal(name)) for name in names} | NAMED.keys()

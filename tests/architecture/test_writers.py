@@ -29,7 +29,7 @@ SQL_WRITE = re.compile(
 
 def status_writes(tree: ast.AST) -> Iterator[ast.AST]:
     """Assignments to `.status`, update(status=...), bulk_update(..., ["status"]), SQL that sets it."""
-    for node in ast.walk(tree):
+    for node in source.walk(tree):
         match node:
             case ast.Assign(targets=targets) if any(_is_status(target) for target in targets):
                 yield node
@@ -106,7 +106,7 @@ ENTRY_MODELS = {"LedgerEntry", "LedgerLine"}
 
 def entry_writes(tree: ast.AST) -> Iterator[ast.AST]:
     """SQL that writes entries or lines, their constructors, and manager writes on them."""
-    for node in ast.walk(tree):
+    for node in source.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and ENTRY_SQL.search(node.value):
             yield node
         if isinstance(node, ast.Call):
