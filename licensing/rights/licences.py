@@ -113,7 +113,7 @@ def _expression(text: str) -> Licence:
     if not text or len(text) > LONGEST:
         return unread
     try:
-        tree = get_spdx_licensing().parse(text, validate=True)
+        tree = _expressions().parse(text, validate=True)
     except (ExpressionError, ValueError, TypeError):
         return unread
     return _of_tree(tree, str(tree)) if tree is not None else unread
@@ -161,6 +161,14 @@ def _restricted(key: str) -> str:
     if "academic" in text or "research" in text:
         return "academic"
     return "non_commercial" if "noncommercial" in text or "non-commercial" in text else "none"
+
+
+@functools.cache
+def _expressions() -> Any:
+    """The reader of expressions, with its tokenizer: built at first use, other threads would see it half made."""
+    found = get_spdx_licensing()
+    found.get_advanced_tokenizer()
+    return found
 
 
 @functools.cache
