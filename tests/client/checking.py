@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,12 @@ LATER = sample.AT + timedelta(days=30)
 
 def options(**changes: Any) -> Options:
     """Trusting the sample's root, test mode on, a month after the sale."""
-    return replace(Options(read_trust(sample.trust_file(), frozenset()), True, LATER), **changes)
+    return replace(_trusting(), **changes)
+
+
+@functools.cache
+def _trusting() -> Options:
+    return Options(read_trust(sample.trust_file(), frozenset()), True, LATER)
 
 
 def verify(target: Path, **changes: Any) -> Report:

@@ -158,7 +158,7 @@ def read_or_refusal(path: Path) -> tuple[object, ...]:
 
 def test_a_text_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
-    path.write_bytes(b"word " * (6 << 20))
+    path.write_bytes(b"word " * (20 << 20))
     monkeypatch.setattr(texts, "MEMORY", 160 << 20)
     with pytest.raises(Refused) as refused:
         texts.read(path, "a.txt", size=path.stat().st_size)
