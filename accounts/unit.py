@@ -88,14 +88,13 @@ def unit(actor: Actor) -> Iterator[Unit]:
     with transaction.atomic():
         token = _current.set(opened)
         try:
-            earlier = _read_settings() if nested else None
             organisation = "" if actor.organisation_id is None else str(actor.organisation_id)
             _write_settings((organisation, "true" if actor.livemode else "false", actor.scope))
             yield opened
             for call in opened.before_commit:
                 call()
-            if earlier is not None:
-                _write_settings(earlier)
+            if nested:  # the transaction goes on, and outside of a unit nobody is asking
+                _write_settings(("", "", ""))
         finally:
             _current.reset(token)
 
@@ -128,13 +127,6 @@ def now() -> datetime:
         cursor.execute("SELECT transaction_timestamp()")
         value: datetime = cursor.fetchone()[0]
     return value
-
-
-def _read_settings() -> tuple[str, str, str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in SETTINGS))
-        org, livemode, scope = cursor.fetchone()
-    return org, livemode, scope
 
 
 def _write_settings(values: tuple[str, str, str]) -> None:

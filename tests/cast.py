@@ -142,7 +142,7 @@ def keyed(
         limits=accounts.Limits(days=None),
     )  # fmt: skip
     with unit(SYSTEM):
-        actor, _ = accounts.actor_of_key(secret=secret, address="127.0.0.1", at=at)
+        actor = accounts.actor_of_key(secret=secret, address="127.0.0.1", at=at)
     return Person(secret, actor, organisation, user, key)
 
 

@@ -24,7 +24,7 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer lk_...`. request.auth is the Actor."""
 
     def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
-        """Return (person behind the key, actor), or None when there is no Bearer header."""
+        """Return (no person: a machine asks, actor), or None when there is no Bearer header."""
         header = request.headers.get("Authorization", "")
         if not header:
             return None
@@ -32,10 +32,8 @@ class KeyAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refused("key_unknown", "Send your key as: Authorization: Bearer lk_...")
         with units.unit(SYSTEM):
-            actor, key = accounts.actor_of_key(
-                secret=secret.strip(), address=address_of(request), at=units.now()
-            )
-        return key.user, actor
+            actor = accounts.actor_of_key(secret=secret.strip(), address=address_of(request), at=units.now())
+        return no_user(), actor
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 tells the client to send."""

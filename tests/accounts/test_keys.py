@@ -98,7 +98,7 @@ def test_nobody_becomes_an_operator_in_a_house_of_their_own(cast: Cast) -> None:
         Membership.objects.create(
             user=cast.admin.user, organisation=cast.admin.organisation, role="operator", created_at=AT
         )
-        actor, _ = accounts.actor_of_key(secret=cast.admin.secret, address="127.0.0.1", at=AT)
+        actor = accounts.actor_of_key(secret=cast.admin.secret, address="127.0.0.1", at=AT)
     assert actor.roles == {"developer_admin"}
     assert actor.scope == "own"
 
