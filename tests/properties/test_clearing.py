@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
+from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -17,28 +20,56 @@ AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 TODAY = AT.date().toordinal()
 EXAMPLES = settings(max_examples=400, deadline=None, derandomize=True)
 
-masks = st.sampled_from([WORLD, mask(["EU"]), mask(["DE"]), mask(["US"]), mask(["WORLD", "-US"])])
-actions = st.sampled_from([2047, 0b1110, 0b0100, 0b1011])
-boxes = st.builds(
-    Box,
-    st.one_of(st.just(2047), actions),
-    st.one_of(st.just(WORLD), masks),
-    st.sampled_from([0, 0, 0, TODAY + 50]),
-    st.sampled_from([END, END, END, TODAY + 200]),
-)
+MASKS = [WORLD, mask(["EU"]), mask(["DE"]), mask(["US"]), mask(["WORLD", "-US"])]
+ACTIONS = [2047, 0b1110, 0b0100, 0b1011]
+
+
+def one_of_each(*fields: Sequence[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """One value of every field, the first ones simplest. Drawn at once: what takes Hypothesis its time is drawing."""
+    return st.sampled_from(list(product(*fields)))
+
+
+def mostly(all_of_it: int, others: Sequence[int]) -> list[int]:
+    """Half the whole, half any of the others."""
+    return [all_of_it] * len(others) + list(others)
+
+
+masks = st.sampled_from(MASKS)
+actions = st.sampled_from(ACTIONS)
+boxes = one_of_each(
+    mostly(2047, ACTIONS), mostly(WORLD, MASKS), [0, 0, 0, TODAY + 50], [END, END, END, TODAY + 200]
+).map(lambda drawn: Box(*drawn))
 GOOD = f.ROOT | f.CONSENTED
-prices = st.builds(
-    f.Price, flat=st.sampled_from([0, 10**6, 7 * 10**6]), tokens=st.just(0), needs=st.sampled_from([0, 0, 0, 4, -1])
+
+
+somewhere = one_of_each(range(1, 10), (1, 2), mostly(2047, ACTIONS), mostly(WORLD, MASKS))
+ways = one_of_each([None, None, 100], [False, True], [(), ("attribution",)], [False, False, True])
+terms = one_of_each(
+    [0, 10**6, 7 * 10**6], [0, 0, 0, 4, -1], [None, None, None, (TODAY - 9, TODAY + 100), (TODAY - 9, TODAY + 99)]
 )
-offers = st.builds(
-    f.Offer, key=st.integers(1, 9), licensor=st.integers(1, 2), actions=st.one_of(st.just(2047), actions),
-    territories=st.one_of(st.just(WORLD), masks), model_kinds=st.just(31), outputs=st.just(7), start=st.just(0),
-    end=st.just(END), training_days=st.sampled_from([None, None, 100]), retention_days=st.none(),
-    survival=st.just("perpetual"), audience=st.just("any"), audience_organisation=st.none(), commercial=st.just(True),
-    distribution=st.just(frozenset()), exclusive=st.booleans(), conditions=st.sampled_from([(), ("attribution",)]),
-    manual=st.sampled_from([False, False, True]), currency=st.just("usd"), price=prices,
-    released=st.sampled_from([None, None, None, (TODAY - 9, TODAY + 100), (TODAY - 9, TODAY + 99)]),
+
+
+def offer_of(where: tuple[Any, ...], way: tuple[Any, ...], term: tuple[Any, ...]) -> f.Offer:
+    """An offer of one of two licensors: for some actions and places, in some way, for a price."""
+    key, licensor, bits, places = where
+    training_days, exclusive, conditions, manual = way
+    flat, needs, released = term
+    return f.Offer(
+        key=key, licensor=licensor, actions=bits, territories=places, model_kinds=31, outputs=7, start=0, end=END,
+        training_days=training_days, retention_days=None, survival="perpetual", audience="any",
+        audience_organisation=None, commercial=True, distribution=frozenset(), exclusive=exclusive,
+        conditions=conditions, manual=manual, currency="usd", price=f.Price(flat=flat, tokens=0, needs=needs),
+        released=released,
+    )
+
+
+offers = st.builds(offer_of, somewhere, ways, terms)
+says = one_of_each(
+    [f.CONSENTED, f.CONSENTED, 0, f.CONSENTED | f.VERIFIED], [0, 0, f.EXCLUSIVE], [0, 0, 0, f.ONE_STOP],
+    [0, 0, f.FOREIGN], [f.WHOLE, f.WHOLE, 600_000, 400_000], [1, 2],
 )  # fmt: skip
+# Half no parent, half any of the claims before.
+parents = [st.sampled_from([None] * max(place, 1) + list(range(place))) for place in range(4)]
 
 
 @st.composite
@@ -46,13 +77,10 @@ def claims(draw: st.DrawFn) -> tuple[f.Claim, ...]:
     """One to four claims; derived ones hang on an earlier one."""
     found: list[f.Claim] = []
     for place in range(draw(st.integers(1, 4))):
-        parent = draw(st.one_of(st.none(), st.integers(0, place - 1))) if place else None
-        flags = draw(st.sampled_from([f.CONSENTED, f.CONSENTED, 0, f.CONSENTED | f.VERIFIED]))
-        flags |= f.ROOT if parent is None else draw(st.sampled_from([0, 0, f.EXCLUSIVE]))
-        flags |= draw(st.sampled_from([0, 0, 0, f.ONE_STOP]))
-        flags |= draw(st.sampled_from([0, 0, f.FOREIGN]))
-        ppm = draw(st.sampled_from([f.WHOLE, f.WHOLE, 600_000, 400_000]))
-        found.append(f.Claim(draw(st.integers(1, 2)), ppm, draw(boxes), flags, parent))
+        parent = draw(parents[place])
+        flags, exclusive, stop, foreign, ppm, licensor = draw(says)
+        flags |= stop | foreign | (f.ROOT if parent is None else exclusive)
+        found.append(f.Claim(licensor, ppm, draw(boxes), flags, parent))
     return tuple(found)
 
 
@@ -84,13 +112,20 @@ calm_rights = st.builds(
     offers=st.lists(offers, min_size=1, max_size=4, unique_by=lambda offer: offer.key).map(tuple),
     status=st.one_of(st.none(), st.builds(f.Status, masks, st.just(0), st.just(TODAY))),
 )  # fmt: skip
-all_rights = st.one_of(wild_rights, calm_rights, calm_rights)
-uses = st.builds(
-    f.Use, box=st.builds(lambda a, t: Box(a, t, TODAY, TODAY + 100), actions, masks), currency=st.just("usd"),
-    licensee=st.just("org_me"), licensee_id=st.just(9), window_days=st.just(100), retention_days=st.just(100),
-    survival=st.just("perpetual"), model_kind=st.just(1), outputs=st.just(2), accepts_contested=st.booleans(),
-    exclusive=st.sampled_from([False, False, True]), needs_verified=st.sampled_from([False, False, True]),
-)  # fmt: skip
+# one_of would take the same strategy once, however often it is named.
+all_rights = st.sampled_from([calm_rights, calm_rights, wild_rights]).flatmap(lambda kind: kind)
+uses = one_of_each(
+    ACTIONS, MASKS, [False, True], [False, False, True], [False, False, True]
+).map(lambda drawn: use_of(*drawn))
+
+
+def use_of(bits: int, where: int, accepts_contested: bool, exclusive: bool, needs_verified: bool) -> f.Use:
+    """A use of a hundred days from today."""
+    return f.Use(
+        box=Box(bits, where, TODAY, TODAY + 100), currency="usd", licensee="org_me", licensee_id=9, window_days=100,
+        retention_days=100, survival="perpetual", model_kind=1, outputs=2, accepts_contested=accepts_contested,
+        exclusive=exclusive, needs_verified=needs_verified,
+    )
 
 
 def decide(rights: f.Rights, use: f.Use) -> rules.Decision:
