@@ -78,10 +78,18 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+#: Begun at once, one per worker: the first makes the template of all databases, the others need none meanwhile.
+_FIRST = ("journeys/test_demo.py", "properties/test_clearing.py", "client/test_verify_release.py")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """File after file, the journeys first: the longest tests are not begun when the other workers are done."""
-    items.sort(key=lambda item: ("journeys" not in item.path.parts, str(item.path)))
+    items.sort(key=lambda item: (not _path(item).endswith(_FIRST), "journeys" not in item.path.parts, _path(item)))
+
+
+def _path(item: pytest.Item) -> str:
+    return item.path.as_posix()
 
 
 @pytest.fixture(scope="session")
