@@ -69,8 +69,9 @@ def prepare(bundle_id: int, works: int, use: f.Use, at: datetime) -> Prepared:
     run = Prepared(_params(bundle_id, use, at), use, works > sets_sql.BIG)
     with connection.cursor() as cursor:
         cursor.execute(sets_sql.DROP)
-        cursor.execute(sets_sql.MEMORY)
-        cursor.execute(sets_sql.PARALLEL)
+        if run.big:  # starting a worker takes longer than clearing a small bundle, and the settings outlive the run
+            cursor.execute(sets_sql.MEMORY)
+            cursor.execute(sets_sql.PARALLEL)
         below = _below(cursor, bundle_id)
         if run.big:
             cursor.execute(sets_sql.NO_LOOPS)
