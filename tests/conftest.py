@@ -80,16 +80,20 @@ def pytest_collection() -> Generator[None, object, object]:
 
 #: Begun at once, one per worker: the first makes the template of all databases, the others need none meanwhile.
 _FIRST = ("journeys/test_demo.py", "properties/test_clearing.py", "client/test_verify_release.py")
+#: Where the long files are: none of them is begun when the other workers are about to be done.
+_LONG = ("journeys", "properties", "marketplace")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """File after file, the journeys first: the longest tests are not begun when the other workers are done."""
-    items.sort(key=lambda item: (not _path(item).endswith(_FIRST), "journeys" not in item.path.parts, _path(item)))
+    """File after file, long ones first."""
+    items.sort(key=_order)
 
 
-def _path(item: pytest.Item) -> str:
-    return item.path.as_posix()
+def _order(item: pytest.Item) -> tuple[bool, int, str]:
+    path = item.path.as_posix()
+    long = next((place for place, folder in enumerate(_LONG) if folder in item.path.parts), len(_LONG))
+    return not path.endswith(_FIRST), long, path
 
 
 @pytest.fixture(scope="session")

@@ -111,28 +111,31 @@ def build(seed: int, *, works: int = 6, loud: float = 1.0, past: bool = False) -
 
 
 def _owners(world: World) -> None:
-    for name in ("anna", "bela", "soci", "lice"):
-        world.organisations.append(
-            Organisation.objects.create(**named(), slug=f"{name}-{fresh(AT).hex[-12:]}", name=name)
-        )
+    world.organisations += Organisation.objects.bulk_create(
+        Organisation(**named(), slug=f"{name}-{fresh(AT).hex[-12:]}", name=name)
+        for name in ("anna", "bela", "soci", "lice")
+    )
     for organisation in world.organisations[:3]:
         represented = None if world.calm else world.rng.choice([None, None, organisation, world.organisations[2]])
         for kind in ("organisation", "unknown") if world.rng.random() < 0.2 else ("organisation",):
-            world.parties.append(Party.objects.create(
+            world.parties.append(Party(
                 **named(), **world.tenant(organisation), kind=kind, name=kind, own_key=kind, represented_by=represented,
                 verified_at=world.rng.choice([None, AT]),
             ))  # fmt: skip
+    Party.objects.bulk_create(world.parties)
 
 
 def _works(world: World, count: int) -> None:
     rng, owner = world.rng, world.organisations[0]
-    for name in ("one", "two"):
-        world.catalogues.append(Catalogue.objects.create(
+    world.catalogues += Catalogue.objects.bulk_create([
+        Catalogue(
             **named(), **world.tenant(owner), slug=name, name=name,
             origin=rng.choice(["human", "synthetic", "unknown"]),
             source_kind=rng.choice(["owned", "public_domain"]), personal_data=rng.choice(["none", "none", "unknown"]),
             third_party=rng.choice(["none", "unknown"]),
-        ))  # fmt: skip
+        )
+        for name in ("one", "two")
+    ])  # fmt: skip
     world.imprints.append(Imprint.objects.create(**named(), **world.tenant(owner), name="imprint"))
     assets, people = [], []
     for number in range(count):
@@ -188,40 +191,48 @@ def _terms(world: World) -> None:
     owner = world.organisations[0] if world.calm else rng.choice(world.organisations[:3])
     terms = r.Terms.objects.create(**named(), **world.tenant(owner), own_key=fresh(AT).hex,
                                    status=rng.choice(["published"] * 6 + ["draft"]))  # fmt: skip
+    r.TermsVersion.objects.bulk_create([_version(world, terms, number) for number in range(1, rng.randint(1, 2) + 1)])
+    _assign(world, owner, terms)
+
+
+def _version(world: World, terms: r.Terms, number: int) -> r.TermsVersion:
+    rng = world.rng
+    price = _price(world)
+    loose = rng.random() < (0.9 if world.calm else 0.6)
+    version = r.TermsVersion(
+        terms=terms, number=number, title="t", actions=2047 if loose else rng.choice(ACTIONS),
+        territories=territories.WORLD if loose else rng.choice(PLACES), model_kinds=rng.choice([31, 31, 1]),
+        outputs=rng.choice([7, 7, 2]), offer=DateRange(None, None) if loose else world.period(),
+        training_days=None if loose else rng.choice([None, 100, 365]),
+        retention_days=None if loose else rng.choice([None, 100, 365, 1000]),
+        survival=rng.choice(["perpetual"] * 3 + ["until_end"]),
+        audience=rng.choice(["any"] * 5 + ["research", "named"]),
+        audience_organisation=rng.choice(world.organisations),
+        commercial=rng.random() < 0.85, distribution=rng.choice([[], [], ["api"]]),
+        conditions=rng.choice(
+            [[], [{"kind": "attribution"}], [{"kind": "no_sublicence"}, {"kind": "attribution"}]]
+        ),
+        approval=rng.choice(["auto"] * (8 if world.calm else 4) + ["manual", "released"]), price=price,
+        currency=rng.choice(["usd"] * 7 + ["eur"]),
+        body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
+    )  # fmt: skip
+    if world.past:
+        _answer(world, version)
+    return version
+
+
+def _price(world: World) -> dict[str, Any] | None:
+    rng = world.rng
     kinds = ["flat", "free", "per_1000_tokens", "per_1000_words", "per_1000_characters", "per_minute"]
     kinds = kinds[:3] if world.calm else kinds
-    for number in range(1, rng.randint(1, 2) + 1):
-        price: dict[str, Any] | None = {
-            "rules": [{"kind": kind, "amount_micro": rng.choice([1, 7, 10**6, 10**9, 10**13])}
-                      for kind in rng.sample(kinds, rng.choice([1, 1, 2]))],
-            "minimum_per_work_micro": rng.choice([0, 0, 5 * 10**6]),
-        }  # fmt: skip
-        if price and rng.random() < 0.2:
-            price["multipliers"] = {"commercial": [3, 2], "per_year": True, "size": {"big": [7, 3]}}
-        if rng.random() < 0.05:
-            price = None
-        loose = rng.random() < (0.9 if world.calm else 0.6)
-        version = r.TermsVersion(
-            terms=terms, number=number, title="t", actions=2047 if loose else rng.choice(ACTIONS),
-            territories=territories.WORLD if loose else rng.choice(PLACES), model_kinds=rng.choice([31, 31, 1]),
-            outputs=rng.choice([7, 7, 2]), offer=DateRange(None, None) if loose else world.period(),
-            training_days=None if loose else rng.choice([None, 100, 365]),
-            retention_days=None if loose else rng.choice([None, 100, 365, 1000]),
-            survival=rng.choice(["perpetual"] * 3 + ["until_end"]),
-            audience=rng.choice(["any"] * 5 + ["research", "named"]),
-            audience_organisation=rng.choice(world.organisations),
-            commercial=rng.random() < 0.85, distribution=rng.choice([[], [], ["api"]]),
-            conditions=rng.choice(
-                [[], [{"kind": "attribution"}], [{"kind": "no_sublicence"}, {"kind": "attribution"}]]
-            ),
-            approval=rng.choice(["auto"] * (8 if world.calm else 4) + ["manual", "released"]), price=price,
-            currency=rng.choice(["usd"] * 7 + ["eur"]),
-            body={"exclusive": rng.random() < 0.5}, sha256=fresh(AT).hex * 2, created_at=AT,
-        )  # fmt: skip
-        if world.past:
-            _answer(world, version)
-        version.save()
-    _assign(world, owner, terms)
+    price: dict[str, Any] = {
+        "rules": [{"kind": kind, "amount_micro": rng.choice([1, 7, 10**6, 10**9, 10**13])}
+                  for kind in rng.sample(kinds, rng.choice([1, 1, 2]))],
+        "minimum_per_work_micro": rng.choice([0, 0, 5 * 10**6]),
+    }  # fmt: skip
+    if rng.random() < 0.2:
+        price["multipliers"] = {"commercial": [3, 2], "per_year": True, "size": {"big": [7, 3]}}
+    return None if rng.random() < 0.05 else price
 
 
 def _answer(world: World, version: r.TermsVersion) -> None:
