@@ -6,8 +6,8 @@ import pytest
 
 from accounts import services as accounts
 from accounts.errors import Refused
-from accounts.models import ApiKey, AuditRow, Membership
-from accounts.unit import SYSTEM, unit
+from accounts.models import ApiKey, AuditRow, Membership, User
+from accounts.unit import SYSTEM, now, unit
 from tests import cast as casting
 from tests.cast import AT, Cast, Person
 
@@ -129,6 +129,18 @@ def test_an_organisation_that_has_ended_has_no_keys(cast: Cast) -> None:
         cast.developer.organisation.ended_at = AT
         cast.developer.organisation.save()
     assert cast.developer.get("works").code == "key_revoked"
+
+
+def test_a_key_past_its_day_is_none_and_neither_is_one_of_a_person_who_was_shut_out(cast: Cast) -> None:
+    assert cast.developer.key is not None
+    assert cast.admin.user is not None
+    assert (cast.developer.get("keys").status, cast.admin.get("keys").status) == (200, 200)
+    with unit(SYSTEM):
+        ApiKey.objects.filter(pk=cast.developer.key.pk).update(expires_at=now())
+        User.objects.filter(pk=cast.admin.user.pk).update(is_active=False)
+    expired, shut_out = cast.developer.get("keys"), cast.admin.get("keys")
+    assert (expired.status, expired.code) == (401, "key_expired")
+    assert (shut_out.status, shut_out.code) == (401, "key_unknown")
 
 
 def test_addresses_and_days_of_a_key_are_kept(cast: Cast) -> None:
