@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import Refused
+from accounts.identity import fresh
 from accounts.models import AuditRow
 from accounts.unit import unit
 from licensing.catalogue import assets, texts
@@ -19,11 +20,21 @@ from tests.licensing.intake import senders
 from tests.licensing.intake.senders import ACTOR, AT
 
 
-def one_work(slug: str = "house") -> Work:
+def some_works(number: int, slug: str = "house") -> list[Work]:
     catalogue = senders.house(slug)
-    senders.committed_feed(catalogue, senders.table([senders.row(1)]))
     with unit(ACTOR):
-        return Work.objects.get(catalogue=catalogue)
+        return Work.objects.bulk_create(
+            Work(
+                public_id=fresh(AT), created_at=AT, organisation_id=catalogue.organisation_id, livemode=ACTOR.livemode,
+                catalogue=catalogue, own_id=f"W{place}", title="A lamp", title_key="a lamp", form="book",
+                status="registered",
+            )
+            for place in range(number)
+        )  # fmt: skip
+
+
+def one_work(slug: str = "house") -> Work:
+    return some_works(1, slug)[0]
 
 
 def content(data: bytes) -> assets.Content:
@@ -99,18 +110,15 @@ def test_files_of_many_works_come_as_a_set() -> None:
 
 @pytest.mark.django_db
 def test_many_files_are_as_many_statements_as_one() -> None:
-    catalogue = senders.house()
-    senders.committed_feed(catalogue, senders.table([senders.row(number) for number in range(1, 32)]))
-    with unit(ACTOR):
-        keys = list(Work.objects.order_by("pk").values_list("pk", flat=True))
+    works = some_works(31)
 
-    def statements(works: list[int]) -> int:
-        files = [assets.NewFile(work, "a.txt", content(f"text {work}".encode())) for work in works]
+    def statements(some: list[Work]) -> int:
+        files = [assets.NewFile(work.pk, "a.txt", content(f"text {work.pk}".encode())) for work in some]
         with CaptureQueriesContext(connection) as captured:
             assets.attach_all(files=files, actor=ACTOR, at=AT)
         return len(captured)
 
-    assert statements(keys[:1]) == statements(keys[1:])
+    assert statements(works[:1]) == statements(works[1:])
 
 
 @pytest.mark.parametrize(
