@@ -151,9 +151,10 @@ def _works(world: World, count: int) -> None:
         )  # fmt: skip
         world.works.append(work)
         if rng.random() < 0.7:
-            assets.append(Asset(**named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1,
-                media_type="text/plain", filename="t",
-                                layer=rng.choice(["text", "text", "cover"])))  # fmt: skip
+            assets.append(Asset(
+                **named(), **world.tenant(owner), work=work, sha256="0" * 64, bytes=1, media_type="text/plain",
+                filename="t", layer=rng.choice(["text", "text", "cover"]),
+            ))  # fmt: skip
         if rng.random() < 0.5:
             people.append(Contributor(work=work, sequence=1, role="A01", name="a", party=rng.choice(world.parties)))
     Work.objects.bulk_create(world.works)

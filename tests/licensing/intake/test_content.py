@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from django.core.management import call_command
@@ -14,10 +15,10 @@ from django.core.management import call_command
 from accounts.errors import Refused
 from accounts.models import Organisation
 from accounts.unit import unit
-from licensing.catalogue import assets
 from licensing.catalogue.models import Asset, Catalogue, Work
 from licensing.intake import content
 from licensing.intake.models import Import
+from licensing.outside import storage
 from tests.licensing.intake import senders
 from tests.licensing.intake.senders import ACTOR, AT, DEMO
 
@@ -104,19 +105,19 @@ def test_two_files_for_one_work_never_take_turns(tmp_path: Path) -> None:
 
 def test_what_is_attached_stays_when_the_delivery_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "TOGETHER", 2)
-    catalogue, real = filled(), assets.receive
+    catalogue, real = filled(), storage.put
     for number in (1, 2, 3):
         (tmp_path / f"W{number}.txt").write_text(f"text {number}")
 
-    def receive(stream: BinaryIO, *, filename: str) -> assets.Content:
-        if filename == "W3.txt":
+    def put(stream: BinaryIO, **limits: Any) -> storage.Stored:
+        data = stream.read()
+        if data == b"text 3":
             raise OSError("no space left on the device")
-        return real(stream, filename=filename)
+        return real(io.BytesIO(data), **limits)
 
-    monkeypatch.setattr(assets, "receive", receive)
-    with pytest.raises(OSError, match="no space"):
+    with monkeypatch.context() as full, pytest.raises(OSError, match="no space"):
+        full.setattr(storage, "put", put)
         content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
-    monkeypatch.setattr(assets, "receive", real)
     done = content.attach_folder(catalogue=catalogue, source=tmp_path, actor=ACTOR, at=AT)
     assert (done.attached, done.unchanged, done.missing) == (1, 2, [])
 
